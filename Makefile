@@ -1,0 +1,44 @@
+# What a contributor calls; `make help` lists it. Everything is installed into .local/ and nowhere else.
+PYTHON ?= python3.13
+LOCAL := .local
+BIN := $(LOCAL)/venv/bin
+UV := $(LOCAL)/outils/bin/uv
+INSTALLED := $(LOCAL)/.installed
+PARTS := kit socle gateway infra/local generateur $(wildcard services/*)
+.DEFAULT_GOAL := help
+.PHONY: help install lock
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.13 is missing: install it (for example with pyenv or apt-get install python3.13), or set PYTHON=/path/to/python3.13"; exit 1; }
+	$(PYTHON) -m venv $(LOCAL)/outils
+	$(LOCAL)/outils/bin/pip install --quiet uv
+
+$(INSTALLED): requirements.lock $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(LOCAL)/venv
+	VIRTUAL_ENV=$(LOCAL)/venv $(UV) pip sync --quiet --require-hashes requirements.lock
+	@touch $@
+
+install: $(INSTALLED) ## install the locked packages into .local/venv
+
+lock: $(UV) ## resolve every part's pyproject.toml into requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.13 \
+	  --group check --group test --group stack pyproject.toml $(foreach p,$(PARTS),$(p)/pyproject.toml) -o requirements.lock
+
+PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
+
+contrats: $(INSTALLED) ## generate the Python of proto/ beside each contract
+	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
+	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+	  --python_out=. --mypy_out=quiet:. $(PROTOS)
+	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+	  --grpc_python_out=. --mypy_grpc_out=quiet:. $(shell grep -l '^service ' $(PROTOS))
+
+# The embedded stack's Java parts: Kafka for everything, the trace viewer for `make up` only.
+JAVA_PARTS := kafka zipkin
+$(LOCAL)/java/.%: infra/local/pom.xml
+	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are missing: apt-get install maven brings both"; exit 1; }
+	mvn --quiet --batch-mode -f infra/local/pom.xml -P $* dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(LOCAL)/java/$*
+	@touch $@

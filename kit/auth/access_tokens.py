@@ -1,0 +1,153 @@
+"""Access tokens (RFC 9068): verified by every service for itself, against the issuer's published keys."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+from joserfc.jws import extract_compact
+
+from kit.errors import Unauthenticated, Unavailable
+from kit.logs import get_logger
+
+ALGORITHM = "ES256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
+AUDIENCE = "site-de-gestion"
+_LEEWAY_SECONDS = 5
+_REFRESH_AT_MOST_EVERY_SECONDS = 5.0
+_FETCH_TIMEOUT_SECONDS = 3.0
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """Who calls, in which session of sign-in, and how that was proved. Rights are not in it (architecture §6)."""
+
+    sub: str
+    sid: str
+    client_id: str
+    scope: frozenset[str]
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: datetime
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class IssuerKeys:
+    """The issuer's public keys, by key id: fetched when first needed and when an unknown id comes, kept meanwhile."""
+
+    issuer: str
+    _keys: dict[str, ECKey] = field(default_factory=dict)
+    _fetched_at: float | None = None
+    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def get(self, kid: str) -> ECKey | None:
+        """The key `kid`, None when the issuer does not know it.
+
+        Raises:
+            Unavailable: the issuer does not answer and the key was never seen.
+        """
+        if kid not in self._keys:
+            async with self._fetching:
+                if kid not in self._keys and self._may_fetch():
+                    await self._fetch()
+        return self._keys.get(kid)
+
+    def _may_fetch(self) -> bool:
+        """A forged key id must not make us call the issuer for each request."""
+        if self._fetched_at is None:
+            return True
+        return time.monotonic() - self._fetched_at > _REFRESH_AT_MOST_EVERY_SECONDS
+
+    async def _fetch(self) -> None:
+        try:
+            async with httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS) as client:
+                discovered = await client.get(f"{self.issuer}/.well-known/openid-configuration")
+                answer = await client.get(discovered.raise_for_status().json()["jwks_uri"])
+                published = KeySet.import_key_set(answer.raise_for_status().json())
+        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+            _log.warning("issuer_keys_unavailable", error=type(error).__name__)
+            if not self._keys:
+                raise Unavailable from error
+            return
+        self._keys = {key.kid: key for key in published.keys if isinstance(key, ECKey) and key.kid}
+        self._fetched_at = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVerifier:
+    """Checks access tokens of one issuer for this platform."""
+
+    keys: IssuerKeys
+
+    async def verify_header(self, authorization: str | None) -> AccessToken | None:
+        """The verified token of an `Authorization` header; None when there is no header at all.
+
+        Raises:
+            Unauthenticated: the header holds anything but a valid bearer token.
+            Unavailable: the issuer's keys cannot be had.
+        """
+        if authorization is None:
+            return None
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not value:
+            raise Unauthenticated
+        return await self.verify(value)
+
+    async def verify(self, value: str) -> AccessToken:
+        """Check signature, type, issuer, audience and time.
+
+        Raises:
+            Unauthenticated: one of them is wrong.
+            Unavailable: the issuer's keys cannot be had.
+        """
+        try:
+            kid = _header(value).get("kid")
+            key = await self.keys.get(kid) if isinstance(kid, str) else None
+            if key is None:
+                raise Unauthenticated
+            token = jwt.decode(value, key, algorithms=[ALGORITHM])
+        except (JoseError, ValueError) as error:
+            raise Unauthenticated from error
+        return self._read(token.header, token.claims)
+
+    def _read(self, header: dict[str, Any], claims: dict[str, Any]) -> AccessToken:
+        now = time.time()
+        audience = claims.get("aud")
+        valid = (
+            str(header.get("typ", "")).lower() == TOKEN_TYPE
+            and claims.get("iss") == self.keys.issuer
+            and (audience == AUDIENCE or (isinstance(audience, list) and AUDIENCE in audience))
+            and _number(claims.get("exp")) > now - _LEEWAY_SECONDS
+            and _number(claims.get("iat")) < now + _LEEWAY_SECONDS
+        )
+        if not valid:
+            raise Unauthenticated
+        try:
+            return AccessToken(
+                sub=str(claims["sub"]),
+                sid=str(claims["sid"]),
+                client_id=str(claims["client_id"]),
+                scope=frozenset(str(claims.get("scope", "")).split()),
+                acr=str(claims["acr"]),
+                amr=tuple(claims["amr"]),
+                auth_time=datetime.fromtimestamp(claims["auth_time"], UTC),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            )
+        except (KeyError, TypeError) as error:
+            raise Unauthenticated from error
+
+
+def _header(value: str) -> dict[str, Any]:
+    return dict(extract_compact(value.encode()).headers())
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

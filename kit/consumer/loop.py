@@ -1,0 +1,174 @@
+"""The consumer: reads the service's topics and hands them, in order, to their handlers (architecture §4)."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, KafkaError
+from opentelemetry import propagate, trace
+
+from kit.consumer import dead_letters
+from kit.consumer.messages import Received, Unreadable, decode, trace_headers
+from kit.consumer.subscriptions import Subscription
+from kit.logs import get_logger
+from kit.settings import ServiceSettings
+from kit.telemetry.metrics import CONSUMER_LAG, EVENTS_HANDLED
+
+_BATCH = 500
+_POLL_MS = 500
+_FIRST_RETRY_SECONDS = 0.5
+_LONGEST_RETRY_SECONDS = 30.0
+_RESTART_SECONDS = 1.0
+
+_log = get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass(slots=True)
+class _Hold:
+    """A partition whose handler failed: not read again before `until`."""
+
+    failures: int
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Consumer:
+    """Reads until cancelled. What is committed was handled; what was not is read again.
+
+    A handler that fails (its store is away, it has a bug) holds its partition, with growing delays: the others go on,
+    and nothing is skipped. Only what cannot be read goes to the dead letters.
+    """
+
+    service: str
+    bootstrap_servers: str
+    prefix: str
+    subscriptions: Sequence[Subscription[Any]]
+    _by_topic: dict[str, Subscription[Any]] = field(init=False)
+    _held: dict[TopicPartition, _Hold] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_topic = {self.prefix + s.topic: s for s in self.subscriptions}
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, subscriptions: Sequence[Subscription[Any]], *, service: str) -> Self:
+        """The consumer of `service`, on the broker that the settings name."""
+        return cls(
+            service=service,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            prefix=settings.prefixe_topics,
+            subscriptions=subscriptions,
+        )
+
+    async def run(self) -> None:
+        """Read for ever; when Kafka goes away, say so and start again."""
+        while True:
+            try:
+                await self._session()
+            except KafkaError as error:
+                _log.warning("consumer_interrupted", error=type(error).__name__)
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _session(self) -> None:
+        consumer = AIOKafkaConsumer(
+            *self._by_topic,
+            bootstrap_servers=self.bootstrap_servers,
+            group_id=f"{self.prefix}{self.service}",
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=_BATCH,
+        )
+        burial = AIOKafkaProducer(bootstrap_servers=self.bootstrap_servers, enable_idempotence=True)
+        self._held.clear()
+        await consumer.start()
+        try:
+            await burial.start()
+            _log.info("consumer_reads", topics=len(self._by_topic))
+            while True:
+                self._resume(consumer)
+                polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)
+                for partition, records in polled.items():
+                    await self._handle(consumer, burial, partition, records)
+        finally:
+            await burial.stop()
+            await consumer.stop()
+
+    def _resume(self, consumer: AIOKafkaConsumer) -> None:
+        now = time.monotonic()
+        ready = [p for p, hold in self._held.items() if hold.until <= now and p in consumer.paused()]
+        if ready:
+            consumer.resume(*ready)
+
+    async def _handle(
+        self,
+        consumer: AIOKafkaConsumer,
+        burial: AIOKafkaProducer,
+        partition: TopicPartition,
+        records: list[ConsumerRecord],
+    ) -> None:
+        subscription = self._by_topic[partition.topic]
+        try:
+            for parent, group in groupby(records, key=trace_headers):
+                await _handle_group(subscription, burial, dict(parent), list(group))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
+            self._hold(consumer, partition, records[0].offset, error)
+            return
+        self._held.pop(partition, None)
+        try:
+            await consumer.commit({partition: records[-1].offset + 1})
+        except CommitFailedError:
+            # The group was rebalanced meanwhile: whoever has the partition now handles these again.
+            _log.info("consumer_rebalanced")
+        highwater = consumer.highwater(partition)
+        if highwater is not None:
+            CONSUMER_LAG.set(highwater - records[-1].offset - 1, {"topic": subscription.topic})
+
+    def _hold(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, error: Exception) -> None:
+        failures = self._held[partition].failures + 1 if partition in self._held else 1
+        delay = min(_FIRST_RETRY_SECONDS * 2 ** (failures - 1), _LONGEST_RETRY_SECONDS)
+        self._held[partition] = _Hold(failures, time.monotonic() + delay)
+        consumer.pause(partition)
+        consumer.seek(partition, offset)
+        _log.warning("partition_held", topic=partition.topic, failures=failures, retry_in=delay, exc_info=error)
+
+
+async def _handle_group(
+    subscription: Subscription[Any],
+    burial: AIOKafkaProducer,
+    parent: dict[str, str],
+    records: list[ConsumerRecord],
+) -> None:
+    """Handle consecutive records of one trace, in a span of that trace."""
+    context = propagate.extract(parent)
+    with _tracer.start_as_current_span("consume", context=context, kind=trace.SpanKind.CONSUMER) as span:
+        span.set_attribute("messaging.destination.name", subscription.topic)
+        span.set_attribute("messaging.batch.message_count", len(records))
+        readable = await _readable(subscription, burial, records)
+        outcome = await subscription.handle(readable) if readable else None
+    applied = outcome.applied if outcome else 0
+    _count(subscription.topic, "applied", applied)
+    _count(subscription.topic, "older", len(readable) - applied)
+    _count(subscription.topic, "dead", len(records) - len(readable))
+
+
+async def _readable(
+    subscription: Subscription[Any], burial: AIOKafkaProducer, records: list[ConsumerRecord]
+) -> list[Received[Any]]:
+    readable = []
+    for record in records:
+        try:
+            readable.append(decode(record, subscription.kind))
+        except Unreadable as reason:
+            await dead_letters.bury(burial, record, str(reason))
+            _log.warning("dead_letter", topic=subscription.topic, offset=record.offset, reason=str(reason))
+    return readable
+
+
+def _count(topic: str, outcome: str, count: int) -> None:
+    if count:
+        EVENTS_HANDLED.add(count, {"topic": topic, "outcome": outcome})

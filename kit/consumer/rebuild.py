@@ -1,0 +1,79 @@
+"""Rebuilding a projection from its topic, while the service goes on reading and being read."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kit.consumer.messages import Unreadable, decode
+from kit.consumer.subscriptions import Subscription
+from kit.errors import Refusal
+from kit.logs import get_logger
+
+_POLL_MS = 500
+_log = get_logger(__name__)
+
+
+class NotAProjection(Refusal):
+    """What was asked to be rebuilt is not a projection of this service."""
+
+    code = "PROJECTION_INCONNUE"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"« {name} » n'est pas une projection de ce service : {', '.join(known)}.")
+
+
+def find(subscriptions: list[Subscription[Any]], projection: str) -> list[Subscription[Any]]:
+    """The subscriptions that keep `projection`.
+
+    Raises:
+        NotAProjection: none does.
+    """
+    found = [s for s in subscriptions if s.projection == projection]
+    if not found:
+        raise NotAProjection(projection, sorted({s.projection for s in subscriptions if s.projection}))
+    return found
+
+
+async def replay(subscription: Subscription[Any], *, bootstrap_servers: str, prefix: str) -> int:
+    """Hand every event that the topic holds now to the subscription's handler; return how many.
+
+    The handler's guard makes this safe beside the running consumer, whichever of the two writes first.
+    """
+    # Without a group, every partition of the topic is this reader's and nothing is committed.
+    consumer = AIOKafkaConsumer(
+        prefix + subscription.topic,
+        bootstrap_servers=bootstrap_servers,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        return await _read_until(consumer, subscription, ends)
+    finally:
+        await consumer.stop()
+
+
+async def _read_until(
+    consumer: AIOKafkaConsumer, subscription: Subscription[Any], ends: dict[TopicPartition, int]
+) -> int:
+    count = 0
+    remaining = dict(ends)
+    while remaining:
+        for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
+            events = []
+            for record in records:
+                try:
+                    events.append(decode(record, subscription.kind))
+                except Unreadable:
+                    # The consumer already buried it; the projection never held it.
+                    _log.info("unreadable_passed_over", topic=subscription.topic, offset=record.offset)
+            if events:
+                await subscription.handle(events)
+                count += len(events)
+        for partition in list(remaining):
+            # The position also moves past transaction markers, which are never handed out.
+            if await consumer.position(partition) >= remaining[partition]:
+                del remaining[partition]
+    return count

@@ -1,0 +1,159 @@
+"""The GraphQL endpoint of a subgraph: JSON over POST, bounded, with errors that say nothing they should not."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from json import JSONDecodeError
+from typing import Any, override
+
+import orjson
+import strawberry
+from graphql import GraphQLError
+from opentelemetry import trace
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.extensions import (
+    AddValidationRules,
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    ParserCache,
+    QueryDepthLimiter,
+    SchemaExtension,
+    ValidationCache,
+)
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext, ExecutionResult
+
+from kit.errors import PUBLIC_ERRORS, Unauthenticated, Unavailable
+from kit.logs import get_logger
+from kit.mongo.connection import is_away
+
+_MAX_DEPTH = 15
+_MAX_ALIASES = 30
+_MAX_TOKENS = 5_000
+_CACHED_OPERATIONS = 512
+
+# Made once: a rule made anew for each request would be another key for the validation cache.
+_RULES = [
+    *QueryDepthLimiter(max_depth=_MAX_DEPTH).validation_rules,
+    *MaxAliasesLimiter(max_alias_count=_MAX_ALIASES).validation_rules,
+]
+
+_log = get_logger(__name__)
+
+
+class Schema(strawberry.federation.Schema):
+    """A subgraph's schema, with the caches and limits every service has."""
+
+    def __init__(self, **parts: Any) -> None:
+        extensions: list[Callable[[], SchemaExtension]] = [
+            lambda: MaxTokensLimiter(max_token_count=_MAX_TOKENS),
+            lambda: ParserCache(maxsize=_CACHED_OPERATIONS),
+            lambda: AddValidationRules(_RULES),
+            lambda: ValidationCache(maxsize=_CACHED_OPERATIONS),
+        ]
+        super().__init__(
+            extensions=extensions,
+            federation_version="2.9",
+            config=StrawberryConfig(auto_camel_case=True),
+            **parts,
+        )
+
+    @override
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log what is a bug, by type and place; the text of an error may quote what a person typed."""
+        for error in errors:
+            cause = error.original_error
+            if cause is not None and not isinstance(cause, PUBLIC_ERRORS) and not is_away(cause):
+                _log.error("graphql_failed", exc_info=cause)
+
+
+class Endpoint[C](GraphQL[C, None]):
+    """Serves `schema`; `context` makes what resolvers see of a request, and may refuse the request.
+
+    Errors carry the code `NON_AUTHENTIFIE` (with status 401), `NON_AUTORISE`, `INDISPONIBLE`, the code of a refusal
+    that a resolver let through, or `ERREUR_INTERNE` without any detail.
+    """
+
+    def __init__(self, schema: Schema, context: Callable[[Request], Awaitable[C]]) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            allow_queries_via_get=False,
+            multipart_uploads_enabled=False,
+            subscription_protocols=(),
+        )
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except (Unauthenticated, Unavailable) as error:
+            await _refuse(error)(scope, receive, send)
+
+    @override
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> C:
+        assert isinstance(request, Request), "websockets are not routed here"  # noqa: S101
+        return await self._context(request)
+
+    async def execute_operation(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        data = kwargs.get("request_data")
+        span = trace.get_current_span()
+        if span.is_recording() and data is not None and isinstance(getattr(data, "query", None), str):
+            span.set_attribute("graphql.document.hash", document_hash(data.query))
+        return await super().execute_operation(request, *args, **kwargs)
+
+    @override
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        answer: GraphQLHTTPResponse = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [public_error(error) for error in result.errors]
+        return answer
+
+    @override
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    @override
+    def decode_json(self, data: str | bytes) -> object:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise JSONDecodeError("not JSON", "", 0) from error
+
+
+def _refuse(error: Unauthenticated | Unavailable) -> Response:
+    unauthenticated = isinstance(error, Unauthenticated)
+    return Response(
+        orjson.dumps({"errors": [{"message": error.message, "extensions": {"code": error.code}}]}),
+        status_code=401 if unauthenticated else 503,
+        media_type="application/json",
+        headers={"www-authenticate": 'Bearer error="invalid_token"'} if unauthenticated else None,
+    )
+
+
+@lru_cache(maxsize=_CACHED_OPERATIONS)
+def document_hash(query: str) -> str:
+    """What names an operation in traces: its text and its name are the client's, so they stay out."""
+    return hashlib.sha256(query.encode()).hexdigest()[:16]
+
+
+def public_error(error: GraphQLError) -> Any:
+    """What may leave the service of an error: our public ones, and graphql's own about the operation."""
+    cause = error.original_error
+    if cause is None:
+        return error.formatted
+    if is_away(cause):
+        cause = Unavailable()
+    shown: dict[str, Any] = {"message": "Erreur interne.", "extensions": {"code": "ERREUR_INTERNE"}}
+    if isinstance(cause, PUBLIC_ERRORS):
+        shown = {"message": cause.message, "extensions": {"code": cause.code}}
+    if error.locations:
+        shown["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        shown["path"] = error.path
+    return shown

@@ -1,0 +1,91 @@
+"""What a service declares of each collection: its shape, its indexes, and whose data it holds, for how long."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import IndexModel
+from pymongo.errors import CollectionInvalid
+
+type Document = dict[str, Any]
+type Database = AsyncIOMotorDatabase[Document]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index; `where` makes it partial, `expires_after` removes documents that long after the date in the field."""
+
+    keys: Mapping[str, int]
+    unique: bool = False
+    where: Mapping[str, Any] | None = None
+    expires_after: timedelta | None = None
+
+    @property
+    def name(self) -> str:
+        return "_".join(f"{field}_{direction}" for field, direction in self.keys.items()).replace(".", "_")
+
+    def model(self) -> IndexModel:
+        options: dict[str, Any] = {"name": self.name, "unique": self.unique}
+        if self.where is not None:
+            options["partialFilterExpression"] = self.where
+        if self.expires_after is not None:
+            options["expireAfterSeconds"] = int(self.expires_after.total_seconds())
+        return IndexModel(list(self.keys.items()), **options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """A collection as declared by its service; the register of personal data is generated from the last three fields.
+
+    Args:
+        required: the fields every document has, with their BSON types.
+        optional: further fields, with theirs. Others are refused by the store.
+        purpose: what the data are for.
+        readers: who reads them.
+        kept: for how long.
+    """
+
+    name: str
+    required: Mapping[str, str | Sequence[str]]
+    optional: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    indexes: Sequence[Index] = ()
+    purpose: str
+    readers: str
+    kept: str
+
+    def validator(self) -> Document:
+        fields = {**self.required, **self.optional}
+        return {
+            "$jsonSchema": {
+                "bsonType": "object",
+                "required": ["_id", *self.required],
+                "properties": {"_id": {}} | {name: _property(kind) for name, kind in fields.items()},
+                "additionalProperties": False,
+            }
+        }
+
+
+def _property(kind: str | Sequence[str]) -> Document:
+    return {"bsonType": kind if isinstance(kind, str) else list(kind)}
+
+
+async def ensure(database: Database, collections: Sequence[Collection]) -> None:
+    """Create what is missing and bring validators and indexes up to date; safe to run again and from two processes."""
+    existing = set(await database.list_collection_names())
+    for collection in collections:
+        if collection.name not in existing:
+            try:
+                await database.create_collection(collection.name, validator=collection.validator())
+            except CollectionInvalid:
+                # another process of the same service was faster
+                await _validate(database, collection)
+        else:
+            await _validate(database, collection)
+        if collection.indexes:
+            await database[collection.name].create_indexes([index.model() for index in collection.indexes])
+
+
+async def _validate(database: Database, collection: Collection) -> None:
+    await database.command({"collMod": collection.name, "validator": collection.validator()})

@@ -1,0 +1,46 @@
+"""The driver, opened here and nowhere else."""
+
+import asyncio
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.errors import ConnectionFailure
+
+from kit.logs import get_logger
+from kit.mongo.collections import Database, Document
+from kit.mongo.transactions import MAJORITY
+
+_WAIT_SECONDS = 1.0
+_log = get_logger(__name__)
+
+
+def open_database(uri: str, name: str) -> Database:
+    """The database `name`, whose dates are aware and whose writes are acknowledged by a majority, on disk.
+
+    Nothing is sent yet; the caller closes `database.client`.
+    """
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+        uri, tz_aware=True, serverSelectionTimeoutMS=5000, connectTimeoutMS=5000
+    )
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True)
+    return client.get_database(name, codec_options=options, write_concern=MAJORITY)
+
+
+async def wait_for(database: Database) -> None:
+    """Return once the store answers; until then say so, once a while."""
+    waited = 0
+    while True:
+        try:
+            await database.command("ping")
+        except ConnectionFailure as error:
+            waited += 1
+            if waited % 5 == 1:
+                _log.warning("waiting_for_mongodb", error=type(error).__name__)
+            await asyncio.sleep(_WAIT_SECONDS)
+        else:
+            return
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` says that the store cannot be reached, rather than that it refused."""
+    return isinstance(error, ConnectionFailure)

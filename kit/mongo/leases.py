@@ -1,0 +1,33 @@
+"""A lease: at most one holder at a time believes it leads, for as long as it renews in time."""
+
+from datetime import UTC, datetime, timedelta
+
+from pymongo.errors import DuplicateKeyError
+
+from kit.mongo.collections import Collection, Database
+
+LEASES = Collection(
+    name="baux",
+    required={"titulaire": "string", "expire_le": "date"},
+    purpose="qui, des processus du service, tient une tâche unique",
+    readers="les processus du service",
+    kept="quelques secondes après son expiration, puis remplacé",
+)
+
+
+async def acquire(database: Database, name: str, holder: str, duration: timedelta) -> bool:
+    """Take or renew the lease `name` for `holder`; False while another holds it."""
+    now = datetime.now(UTC)
+    mine_or_expired = {"_id": name, "$or": [{"titulaire": holder}, {"expire_le": {"$lt": now}}]}
+    try:
+        await database[LEASES.name].update_one(
+            mine_or_expired, {"$set": {"titulaire": holder, "expire_le": now + duration}}, upsert=True
+        )
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def release(database: Database, name: str, holder: str) -> None:
+    """Give the lease up at once, if it is still `holder`'s."""
+    await database[LEASES.name].delete_one({"_id": name, "titulaire": holder})

@@ -1,0 +1,151 @@
+"""The relay: sends the outbox to Kafka in order, by one leader at a time, fenced by the broker (architecture §4)."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+from opentelemetry import propagate, trace
+from pymongo.errors import PyMongoError
+from ulid import ULID
+
+from kit.logs import get_logger
+from kit.mongo import leases
+from kit.mongo.collections import Database
+from kit.outbox import rows
+from kit.outbox.rows import Row
+from kit.settings import ServiceSettings
+from kit.telemetry.metrics import EVENTS_SENT, OUTBOX_AGE
+
+_BATCH = 500
+_LEASE = timedelta(seconds=10)
+_SWEEP_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+
+_log = get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Relay:
+    """Publishes a service's outbox until cancelled.
+
+    A process leads while it holds the lease. A leader that was paused past its lease and wakes up is refused by the
+    broker (`transactional.id` was initialised again by its successor): it steps down and has sent nothing.
+    """
+
+    service: str
+    database: Database
+    bootstrap_servers: str
+    prefix: str
+    holder: str = field(default_factory=lambda: str(ULID()))
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    def of(cls, settings: ServiceSettings, database: Database, *, service: str) -> Self:
+        """The relay of `service`, on the broker that the settings name."""
+        return cls(
+            service=service,
+            database=database,
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            prefix=settings.prefixe_topics,
+        )
+
+    def wake(self) -> None:
+        """Something was just committed: send it now rather than at the next sweep."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Lead whenever possible, for ever; whatever fails is said and tried again, and loses nothing."""
+        while True:
+            try:
+                if await leases.acquire(self.database, "relais", self.holder, _LEASE):
+                    await self._lead()
+            except ProducerFenced:
+                _log.warning("relay_fenced")
+            except (KafkaError, PyMongoError) as error:
+                _log.warning("relay_interrupted", error=type(error).__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _lead(self) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap_servers,
+            transactional_id=f"{self.prefix}relay-{self.service}",
+            linger_ms=0,
+        )
+        # Starting it fences whoever led before, so rows are read only after it.
+        await producer.start()
+        _log.info("relay_leads")
+        try:
+            while await leases.acquire(self.database, "relais", self.holder, _LEASE):
+                await self._drain(producer)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
+                self._woken.clear()
+        except asyncio.CancelledError:
+            await leases.release(self.database, "relais", self.holder)
+            raise
+        finally:
+            await _stop(producer)
+
+    async def _drain(self, producer: AIOKafkaProducer) -> None:
+        """Send all that waits, in batches; going round from the last key keeps a busy one from starving the others."""
+        after = ""
+        renewed = datetime.now(UTC)
+        while batch := await rows.read(self.database, after=after, limit=_BATCH):
+            await self._send(producer, batch)
+            await rows.delete(self.database, [row.id for row in batch])
+            after = batch[-1].id
+            if datetime.now(UTC) - renewed > _LEASE / 3:
+                if not await leases.acquire(self.database, "relais", self.holder, _LEASE):
+                    return
+                renewed = datetime.now(UTC)
+        OUTBOX_AGE.set(0)
+
+    async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Row]) -> None:
+        OUTBOX_AGE.set((datetime.now(UTC) - min(row.cree_le for row in batch)).total_seconds())
+        async with producer.transaction():
+            for parent, group in groupby(batch, key=_trace_parent):
+                context = propagate.extract(dict(parent))
+                with _tracer.start_as_current_span(
+                    "outbox send", context=context, kind=trace.SpanKind.PRODUCER
+                ) as span:
+                    sent = list(group)
+                    span.set_attribute("messaging.batch.message_count", len(sent))
+                    span.set_attribute("messaging.destination.name", sent[0].topic)
+                    for row in sent:
+                        await producer.send(
+                            self.prefix + row.topic,
+                            row.value,
+                            key=row.key.encode(),
+                            headers=_continue_trace(row),
+                        )
+        EVENTS_SENT.add(len(batch))
+
+
+_TRACE_HEADERS = ("traceparent", "tracestate")
+
+
+def _trace_parent(row: Row) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value.decode()) for name, value in row.headers if name in _TRACE_HEADERS)
+
+
+def _continue_trace(row: Row) -> list[tuple[str, bytes]]:
+    """The row's headers, with the span of the sending in place of the span of the change."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    kept = [pair for pair in row.headers if pair[0] not in _TRACE_HEADERS]
+    return kept + [(name, value.encode()) for name, value in carrier.items()]
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Close the producer; one that was fenced says so once more when it closes, which is no news."""
+    try:
+        await producer.stop()
+    except KafkaError as error:
+        _log.info("relay_producer_closed", error=type(error).__name__)

@@ -1,0 +1,95 @@
+"""The outbox: events written in the transaction of the change, sent by the relay, deleted once sent."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from opentelemetry.propagate import inject
+
+from kit.mongo.collections import Collection, Database, Document
+from kit.mongo.transactions import MAJORITY, SNAPSHOT, Transaction
+from kit.outbox.events import Event, Headers
+
+OUTBOX = Collection(
+    name="outbox",
+    required={
+        "topic": "string",
+        "key": "string",
+        "value": ["binData", "null"],
+        "headers": "array",
+        "cree_le": "date",
+    },
+    purpose="événements à publier, écrits avec le changement",
+    readers="le relais du service",
+    kept="jusqu'à leur envoi, soit quelques millisecondes",
+)
+
+
+class Row(NamedTuple):
+    """An event as it waits: `id` sorts by topic, key, then version."""
+
+    id: str
+    topic: str
+    key: str
+    value: bytes | None
+    headers: Headers
+    cree_le: datetime
+
+
+def row_id(event: Event) -> str:
+    """One row per version of an aggregate, by construction; sorted as text, versions of a key follow each other."""
+    return f"{event.topic}\x00{event.key}\x00{event.version.rank:019d}"
+
+
+async def write(transaction: Transaction, *, source: str) -> None:
+    """Write the transaction's events into its outbox, with the trace of now."""
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    now = datetime.now(UTC)
+    trace = list(carrier.items())
+    await transaction[OUTBOX.name].insert_many(
+        [_document(event, source=source, now=now, trace=trace) for event in transaction.events],
+        session=transaction.session,
+        ordered=False,
+    )
+
+
+def _document(event: Event, *, source: str, now: datetime, trace: list[tuple[str, str]]) -> Document:
+    return {
+        "_id": row_id(event),
+        "topic": event.topic,
+        "key": event.key,
+        "value": None if event.message is None else event.message.SerializeToString(deterministic=True),
+        "headers": [list(pair) for pair in event.headers(source=source, time=now.isoformat(), trace=trace)],
+        "cree_le": now,
+    }
+
+
+async def read(database: Database, *, after: str, limit: int) -> list[Row]:
+    """The next rows after `after` in order, all seen at one instant: never a version without the ones before it."""
+    async with (
+        await database.client.start_session() as session,
+        session.start_transaction(read_concern=SNAPSHOT),
+    ):
+        cursor = database[OUTBOX.name].find({"_id": {"$gt": after}}, session=session).sort("_id", 1).limit(limit)
+        return [_row(document) for document in await cursor.to_list(limit)]
+
+
+def _row(document: dict[str, Any]) -> Row:
+    headers = [(name, bytes(value)) for name, value in document["headers"]]
+    return Row(document["_id"], document["topic"], document["key"], document["value"], headers, document["cree_le"])
+
+
+async def delete(database: Database, ids: Iterable[str]) -> None:
+    """Forget sent rows, all or none: half of them gone would let the next leader send an old version last."""
+    async with (
+        await database.client.start_session() as session,
+        session.start_transaction(write_concern=MAJORITY),
+    ):
+        await database[OUTBOX.name].delete_many({"_id": {"$in": list(ids)}}, session=session)
+
+
+async def oldest(database: Database) -> datetime | None:
+    """When the oldest waiting event was written, None when nothing waits."""
+    document = await database[OUTBOX.name].find_one({}, sort=[("cree_le", 1)], projection={"cree_le": 1})
+    return document["cree_le"] if document else None

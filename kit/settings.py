@@ -1,0 +1,76 @@
+"""Settings: read once from the environment, frozen, passed down. A missing or wrong one is named, and stops all."""
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Mode(StrEnum):
+    """Where the process runs: it decides what is allowed (reflection, demonstration dates), never what a rule says."""
+
+    LOCAL = "local"
+    PRODUCTION = "production"
+
+
+def split_list(value: object) -> object:
+    """Turn `a, b` as written in an environment variable into `("a", "b")`."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+type Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs; each adds its own. Names are the environment variables', in small letters."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    mode: Mode = Field(Mode.PRODUCTION, description="`local` allows what only a demonstration may do.")
+    mongodb_uri: str = Field(description="MongoDB, a replica set (one member is enough).")
+    kafka_bootstrap_servers: str = Field(description="Kafka brokers, `host:port`, comma-separated.")
+    prefixe_topics: str = Field("", description="Put before every topic and group name; isolates tests.")
+    prefixe_bases: str = Field("", description="Put before the database's name; isolates tests.")
+    identity_url: str = Field(description="Issuer of access tokens: the public address of `identity`.")
+    identity_grpc: str = Field("127.0.0.1:5001", description="Address of identity's gRPC service.")
+    http_host: str = Field("127.0.0.1", description="Address the HTTP server binds to.")
+    grpc_host: str = Field("127.0.0.1", description="Address the gRPC server binds to.")
+    cles_services: Path = Field(
+        description="Folder of the services' ES256 keys: own `<service>.pem`, and each peer's `<service>.pub.pem`."
+    )
+    campagne_date: datetime | None = Field(
+        None, description="Sets the campaign clock (ISO 8601 with offset); `local` mode only."
+    )
+    session_courante: int = Field(2025, description="Year of the session that is meant where none is named.")
+    log_level: str = Field("INFO", description="Least level that is logged.")
+    proxys_de_confiance: Names = Field(
+        default=(), description="Addresses whose `X-Forwarded-For` is believed, comma-separated."
+    )
+
+    @model_validator(mode="after")
+    def _check_campagne_date(self) -> Self:
+        if self.campagne_date is None:
+            return self
+        if self.mode is not Mode.LOCAL:
+            raise ValueError("CAMPAGNE_DATE is accepted in MODE=local only")
+        if self.campagne_date.tzinfo is None:
+            raise ValueError("CAMPAGNE_DATE needs an offset, such as 2025-01-06T09:00:00+01:00")
+        return self
+
+
+def load[S: BaseSettings](settings: type[S]) -> S:
+    """Read `settings` from the environment, or say which variable is missing or wrong and exit with status 2."""
+    try:
+        return settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper() or "settings"
+            sys.stderr.write(f"setting {name}: {problem['msg']}\n")
+        sys.stderr.write("See docs/variables-environnement.md for what each variable means.\n")
+        raise SystemExit(2) from None

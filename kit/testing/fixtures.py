@@ -1,0 +1,57 @@
+"""Fixtures over the real store and the real broker: each test has its own database and its own topics."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from ulid import ULID
+
+from kit.mongo import Database, open_database
+
+type CreateTopics = Callable[[Iterable[str]], Awaitable[None]]
+
+_PARTITIONS = 3
+
+
+@pytest.fixture
+def unique_prefix() -> str:
+    """Isolates this test's topics, groups and databases from every other's."""
+    return f"t{str(ULID()).lower()}."
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri() -> str:
+    return os.environ["MONGODB_URI"]
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap_servers() -> str:
+    return os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+@pytest.fixture
+async def database(mongodb_uri: str, unique_prefix: str) -> AsyncIterator[Database]:
+    """An empty database, dropped after the test."""
+    opened = open_database(mongodb_uri, unique_prefix.rstrip("."))
+    yield opened
+    await opened.client.drop_database(opened.name)
+    opened.client.close()
+
+
+@pytest.fixture
+async def create_topics(kafka_bootstrap_servers: str, unique_prefix: str) -> AsyncIterator[CreateTopics]:
+    """Creates topics, with their dead letters, under the test's prefix; they are deleted after it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
+    await admin.start()
+    created: list[str] = []
+
+    async def create(names: Iterable[str]) -> None:
+        topics = [f"{unique_prefix}{name}{suffix}" for name in names for suffix in ("", ".dlq")]
+        await admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics])
+        created.extend(topics)
+
+    yield create
+    if created:
+        await admin.delete_topics(created)
+    await admin.close()

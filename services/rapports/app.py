@@ -1,0 +1,35 @@
+"""The composition root of `rapports`."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from kit.app.service import Service
+from kit.consumer.loop import Consumer
+from kit.graphql.endpoint import Endpoint
+from kit.mongo import open_database
+from services.rapports.consumers import subscriptions
+from services.rapports.schema import SCHEMA, Context, new_context
+from services.rapports.settings import RapportsSettings
+from services.rapports.store import LAYOUT, Reads
+from socle.projections import habilitations
+
+
+def create_app(settings: RapportsSettings) -> Starlette:
+    """`rapports`, ready to be served."""
+    database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}rapports")
+    acces = habilitations.open_acces(settings, database, service="rapports")
+    reads = Reads(database)
+
+    async def context(request: Request) -> Context:
+        return new_context(await acces.of_header(request.headers.get("authorization")), reads)
+
+    return Service(
+        name="rapports",
+        mode=settings.mode,
+        database=database,
+        layout=LAYOUT,
+        routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
+        loops=[Consumer.of(settings, subscriptions(database), service="rapports").run],
+        closers=[acces.identity.channel.close],
+    ).asgi()

@@ -1,0 +1,221 @@
+"""The copy of identity's rights that every service keeps, and the principal it makes of an access token.
+
+Up to five seconds old is normal (architecture §6). Older, reads go on with what is known; whoever writes, exports or
+signs asks identity itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
+from kit.clock import technical_clock
+from kit.consumer.projections import GONE, keep, projection
+from kit.consumer.subscriptions import Subscription
+from kit.errors import Unauthenticated
+from kit.mongo import Collection, Database, Document, Index
+from kit.rpc.client import Peer, open_peer
+from kit.settings import ServiceSettings
+from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
+from socle.principal import Droit, Principal, RoleTenu
+from socle.rubriques import Niveau, Role, Rubrique
+
+HABILITATIONS = projection(
+    "habilitations",
+    fields={"actif": "bool", "roles": "array", "droits": "array"},
+    purpose="décider de ce qu'un compte peut faire",
+    readers="le service",
+    kept="aussi longtemps que le compte",
+)
+REVOCATIONS = projection(
+    "revocations",
+    fields={"compte": "string", "recu_le": "date"},
+    indexes=(Index(keys={"recu_le": 1}, expires_after=timedelta(hours=1)),),
+    purpose="refuser les jetons d'une session terminée",
+    readers="le service",
+    kept="une heure : les jetons vivent dix minutes",
+)
+BATTEMENTS = projection(
+    "battements",
+    fields={"emis_le": "date"},
+    purpose="savoir depuis quand identity est silencieux",
+    readers="le service",
+    kept="remplacé chaque seconde",
+)
+COLLECTIONS: Sequence[Collection] = (HABILITATIONS, REVOCATIONS, BATTEMENTS)
+
+FRESH = timedelta(seconds=5)
+_REMEMBERED_SECONDS = 1.0
+_ASK_SECONDS = 2.0
+
+
+def subscriptions(database: Database) -> list[Subscription[Any]]:
+    """What a service reads of identity."""
+    return [
+        Subscription(
+            topic="identity.habilitations.v1",
+            kind=habilitations_pb2.Habilitations,
+            handle=keep(database, HABILITATIONS.name, _habilitations_document),
+            projection=HABILITATIONS.name,
+        ),
+        Subscription(
+            topic="identity.revocations.v1",
+            kind=habilitations_pb2.Revocation,
+            handle=keep(database, REVOCATIONS.name, lambda m: {"compte": m.compte, "recu_le": technical_clock()}),
+        ),
+        Subscription(
+            topic="identity.battements.v1",
+            kind=habilitations_pb2.Battement,
+            handle=keep(database, BATTEMENTS.name, lambda m: {"emis_le": _datetime(m.emis_le)}),
+        ),
+    ]
+
+
+def _habilitations_document(message: habilitations_pb2.Habilitations) -> Document:
+    return {
+        "actif": message.actif,
+        "roles": [
+            {
+                "role": role.role,
+                "uai": role.uai or None,
+                "academie": role.academie or None,
+                "region_academique": role.region_academique or None,
+                "classes": list(role.classes),
+                "groupes": list(role.groupes),
+            }
+            for role in message.roles
+        ],
+        "droits": [
+            {
+                "uai": droit.uai,
+                "rubrique": droit.rubrique,
+                "niveau": droit.niveau,
+                "formation": droit.formation or None,
+                "jusqu_au": _datetime(droit.jusqu_au) if droit.HasField("jusqu_au") else None,
+            }
+            for droit in message.droits
+        ],
+    }
+
+
+def _datetime(stamp: Timestamp) -> datetime:
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def _principal(compte: str, session: str, document: Document | None) -> Principal:
+    if document is None or document.get(GONE):
+        # Known to the issuer, not to us yet, or no more: nothing is allowed.
+        return Principal(compte=compte, session=session, actif=False)
+    return Principal(
+        compte=compte,
+        session=session,
+        actif=document["actif"],
+        roles=tuple(
+            RoleTenu(
+                role=Role(role["role"]),
+                uai=role["uai"],
+                academie=role["academie"],
+                region_academique=role["region_academique"],
+                classes=frozenset(role["classes"]),
+                groupes=frozenset(role["groupes"]),
+            )
+            for role in document["roles"]
+        ),
+        droits=tuple(
+            Droit(
+                uai=droit["uai"],
+                rubrique=Rubrique(droit["rubrique"]),
+                niveau=Niveau[droit["niveau"]],
+                formation=droit["formation"],
+                jusqu_au=droit["jusqu_au"],
+            )
+            for droit in document["droits"]
+        ),
+    )
+
+
+@dataclass(slots=True)
+class Acces:
+    """Makes principals of tokens.
+
+    A principal is remembered for one second, which is well within the five that the platform promises and spares two
+    reads of the store for each part of a page.
+    """
+
+    database: Database
+    identity: Peer
+    verifier: TokenVerifier
+    _remembered: dict[tuple[str, str], tuple[float, Principal]] = field(default_factory=dict)
+
+    async def of_header(self, authorization: str | None) -> Principal | None:
+        """Who sends a request with this `Authorization` header, with the rights last known; None when it has none.
+
+        Raises:
+            Unauthenticated: the token is not valid, or its session has ended.
+            Unavailable: it cannot be checked now.
+        """
+        token = await self.verifier.verify_header(authorization)
+        return None if token is None else await self.principal(token)
+
+    async def principal(self, token: AccessToken) -> Principal:
+        """Who calls, with the rights last known.
+
+        Raises:
+            Unauthenticated: the session has ended.
+        """
+        key = (token.sub, token.sid)
+        now = time.monotonic()
+        held = self._remembered.get(key)
+        if held is not None and now - held[0] < _REMEMBERED_SECONDS:
+            return held[1]
+        revoked, document = await asyncio.gather(
+            self.database[REVOCATIONS.name].find_one({"_id": token.sid}, projection=["_id"]),
+            self.database[HABILITATIONS.name].find_one({"_id": token.sub}),
+        )
+        if revoked is not None:
+            raise Unauthenticated
+        principal = _principal(token.sub, token.sid, document)
+        self._remember(key, now, principal)
+        return principal
+
+    def _remember(self, key: tuple[str, str], now: float, principal: Principal) -> None:
+        if len(self._remembered) > 10_000:
+            self._remembered.clear()
+        self._remembered[key] = (now, principal)
+
+    async def for_writing(self, principal: Principal) -> Principal:
+        """The same caller, with rights fresh enough to change something.
+
+        Raises:
+            Unavailable: identity has been silent for too long, and does not answer either.
+            Unauthenticated: the session has ended.
+        """
+        beat = await self.database[BATTEMENTS.name].find_one({"_id": "identity"})
+        if beat is not None and technical_clock() - beat["emis_le"] <= FRESH:
+            return principal
+        return await self.confirmed(principal)
+
+    async def confirmed(self, principal: Principal) -> Principal:
+        """The same caller, with the rights that identity holds at this instant.
+
+        Raises:
+            Unavailable: identity does not answer.
+            Unauthenticated: the session has ended.
+        """
+        stub = service_pb2_grpc.IdentityServiceStub(self.identity.channel)
+        request = service_pb2.LireHabilitationsRequest(compte=principal.compte, session=principal.session)
+        answer = await self.identity.call(stub.LireHabilitations, request, within=_ASK_SECONDS)
+        if not answer.session_active:
+            raise Unauthenticated
+        return _principal(principal.compte, principal.session, _habilitations_document(answer.habilitations))
+
+
+def open_acces(settings: ServiceSettings, database: Database, *, service: str) -> Acces:
+    """What `service` decides by; the caller closes `identity.channel`."""
+    identity = open_peer(settings.identity_grpc, caller=service, callee="identity", keys=settings.cles_services)
+    return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url)))
