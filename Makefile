@@ -6,7 +6,8 @@ UV := $(LOCAL)/outils/bin/uv
 INSTALLED := $(LOCAL)/.installed
 PARTS := kit socle gateway infra/local generateur $(wildcard services/*)
 .DEFAULT_GOAL := help
-.PHONY: help install lock
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up format imports
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -42,3 +43,29 @@ $(LOCAL)/java/.%: infra/local/pom.xml
 	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are missing: apt-get install maven brings both"; exit 1; }
 	mvn --quiet --batch-mode -f infra/local/pom.xml -P $* dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(LOCAL)/java/$*
 	@touch $@
+
+up: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## start the whole platform with a demonstration académie; Ctrl-C stops it
+	@exec $(BIN)/python -m infra.local.platform
+
+check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
+	ruff format --check --quiet .
+	ruff check --quiet .
+	mypy .
+	lint-imports --no-logo
+	for part in $(PARTS); do deptry --config $$part/pyproject.toml $$part || exit 1; done
+	buf lint
+	buf breaking --against proto/publie.binpb
+	$(MAKE) --silent contrats-check graphe-check
+
+contrats-check: $(INSTALLED)
+	rm -rf $(LOCAL)/contrats && mkdir -p $(LOCAL)/contrats
+	python -m infra.contrats $(LOCAL)/contrats
+
+publier-contrats: $(INSTALLED) ## declare the present contracts published: from then on only additions are allowed
+	buf build -o proto/publie.binpb
+
+test: $(INSTALLED) $(LOCAL)/java/.kafka ## all tests but the long ones, on the embedded stack
+	pytest -n 2 -m "not long"
+
+test-long: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## the long tests: kill -9, the whole platform
+	pytest -m long

@@ -1,3 +1,3 @@
 """What all tests share: the embedded stack when a test needs it, and the fixtures over it."""
 
-pytest_plugins = ["kit.testing.fixtures"]
+pytest_plugins = ["infra.local.pytest_stack", "kit.testing.fixtures"]
