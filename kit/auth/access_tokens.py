@@ -126,23 +126,31 @@ class TokenVerifier:
             and claims.get("iss") == self.keys.issuer
             and (audience == AUDIENCE or (isinstance(audience, list) and AUDIENCE in audience))
             and _number(claims.get("exp")) > now - _LEEWAY_SECONDS
-            and _number(claims.get("iat")) < now + _LEEWAY_SECONDS
+            and 0 < _number(claims.get("iat")) < now + _LEEWAY_SECONDS
+            and _number(claims.get("auth_time")) > 0
         )
         if not valid:
             raise Unauthenticated
-        try:
-            return AccessToken(
-                sub=str(claims["sub"]),
-                sid=str(claims["sid"]),
-                client_id=str(claims["client_id"]),
-                scope=frozenset(str(claims.get("scope", "")).split()),
-                acr=str(claims["acr"]),
-                amr=tuple(claims["amr"]),
-                auth_time=datetime.fromtimestamp(claims["auth_time"], UTC),
-                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-            )
-        except (KeyError, TypeError) as error:
-            raise Unauthenticated from error
+        amr = claims.get("amr")
+        if not isinstance(amr, list):
+            raise Unauthenticated
+        return AccessToken(
+            sub=_text(claims, "sub"),
+            sid=_text(claims, "sid"),
+            client_id=_text(claims, "client_id"),
+            scope=frozenset(_text(claims, "scope").split()),
+            acr=_text(claims, "acr"),
+            amr=tuple(str(method) for method in amr),
+            auth_time=datetime.fromtimestamp(_number(claims.get("auth_time")), UTC),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        )
+
+
+def _text(claims: dict[str, Any], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str):
+        raise Unauthenticated
+    return value
 
 
 def _header(value: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Lists as Relay connections: pages stay in place while rows come and go, for a cursor names a row, not a rank."""
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -57,7 +56,7 @@ def decode_cursor(cursor: str | None, *, length: int) -> tuple[str, ...] | None:
         return None
     try:
         keys = tuple(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("\x00"))
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise PageRefusee("Le curseur `after` n'est pas valide : reprenez la liste au début.") from error
     if len(keys) != length:
         raise PageRefusee("Le curseur `after` n'est pas valide : reprenez la liste au début.")

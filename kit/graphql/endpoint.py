@@ -35,7 +35,7 @@ from kit.mongo.connection import is_away
 _MAX_DEPTH = 15
 _MAX_ALIASES = 30
 _MAX_TOKENS = 5_000
-_CACHED_OPERATIONS = 512
+CACHED_OPERATIONS = 512
 
 # Made once: a rule made anew for each request would be another key for the validation cache.
 _RULES = [
@@ -52,9 +52,9 @@ class Schema(strawberry.federation.Schema):
     def __init__(self, **parts: Any) -> None:
         extensions: list[Callable[[], SchemaExtension]] = [
             lambda: MaxTokensLimiter(max_token_count=_MAX_TOKENS),
-            lambda: ParserCache(maxsize=_CACHED_OPERATIONS),
+            lambda: ParserCache(maxsize=CACHED_OPERATIONS),
             lambda: AddValidationRules(_RULES),
-            lambda: ValidationCache(maxsize=_CACHED_OPERATIONS),
+            lambda: ValidationCache(maxsize=CACHED_OPERATIONS),
         ]
         super().__init__(
             extensions=extensions,
@@ -68,7 +68,8 @@ class Schema(strawberry.federation.Schema):
         """Log what is a bug, by type and place; the text of an error may quote what a person typed."""
         for error in errors:
             cause = error.original_error
-            if cause is not None and not isinstance(cause, PUBLIC_ERRORS) and not is_away(cause):
+            known = cause is None or isinstance(cause, (GraphQLError, *PUBLIC_ERRORS)) or is_away(cause)
+            if not known:
                 _log.error("graphql_failed", exc_info=cause)
 
 
@@ -136,7 +137,7 @@ def _refuse(error: Unauthenticated | Unavailable) -> Response:
     )
 
 
-@lru_cache(maxsize=_CACHED_OPERATIONS)
+@lru_cache(maxsize=CACHED_OPERATIONS)
 def document_hash(query: str) -> str:
     """What names an operation in traces: its text and its name are the client's, so they stay out."""
     return hashlib.sha256(query.encode()).hexdigest()[:16]
@@ -145,7 +146,7 @@ def document_hash(query: str) -> str:
 def public_error(error: GraphQLError) -> Any:
     """What may leave the service of an error: our public ones, and graphql's own about the operation."""
     cause = error.original_error
-    if cause is None:
+    if cause is None or isinstance(cause, GraphQLError):
         return error.formatted
     if is_away(cause):
         cause = Unavailable()

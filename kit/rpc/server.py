@@ -12,8 +12,6 @@ from kit.auth import service_tokens
 from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
 from kit.logs import get_logger
 
-type Handler = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
-
 _HEALTH = "/grpc.health."
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -37,9 +35,9 @@ class _Guard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         handler = await continuation(details)
         if handler is None or details.method.startswith(_HEALTH):
             return handler
@@ -47,7 +45,7 @@ class _Guard(grpc.aio.ServerInterceptor):
         inner = handler.unary_unary
         assert inner is not None, "streams are not served yet"  # noqa: S101
 
-        async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        async def guarded(request: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             return await self._serve(inner, details.method, metadata, request, context)
 
         return grpc.unary_unary_rpc_method_handler(
@@ -62,7 +60,7 @@ class _Guard(grpc.aio.ServerInterceptor):
         method: str,
         metadata: dict[str, str],
         request: Any,
-        context: grpc.aio.ServicerContext[Any, Any],
+        context: "grpc.aio.ServicerContext[Any, Any]",
     ) -> Any:
         service, name = method.lstrip("/").split("/")
         with _tracer.start_as_current_span(

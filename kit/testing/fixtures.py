@@ -4,14 +4,25 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from ulid import ULID
 
+from kit.logs import configure_logs
 from kit.mongo import Database, open_database
+from kit.testing.issuer import Issuer
+from kit.testing.serving import free_port, serve
 
 type CreateTopics = Callable[[Iterable[str]], Awaitable[None]]
 
 _PARTITIONS = 3
+
+
+@pytest.fixture(autouse=True)
+def logs() -> None:
+    """Logs as they are in production, written to whatever standard output is now."""
+    configure_logs("test")
+    structlog.configure(cache_logger_on_first_use=False)
 
 
 @pytest.fixture
@@ -55,3 +66,11 @@ async def create_topics(kafka_bootstrap_servers: str, unique_prefix: str) -> Asy
     if created:
         await admin.delete_topics(created)
     await admin.close()
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    """An issuer of access tokens whose keys can be fetched."""
+    issuing = Issuer(free_port())
+    async with serve(issuing.app(), port=issuing.port):
+        yield issuing

@@ -1,0 +1,102 @@
+"""Access tokens: what is believed, and all that is not."""
+
+import base64
+import hmac
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from kit.auth.access_tokens import IssuerKeys, TokenVerifier
+from kit.errors import Unauthenticated, Unavailable
+from kit.testing.issuer import Issuer, new_key
+from kit.testing.serving import free_port
+
+
+@pytest.fixture
+def verifier(issuer: Issuer) -> TokenVerifier:
+    return TokenVerifier(IssuerKeys(issuer.url))
+
+
+async def test_a_valid_token_tells_who_calls_and_how_that_was_proved(issuer: Issuer, verifier: TokenVerifier) -> None:
+    token = await verifier.verify(issuer.token(sub="01A", sid="01S", scope="openid profile", amr=["pwd", "otp"]))
+    assert (token.sub, token.sid, token.amr) == ("01A", "01S", ("pwd", "otp"))
+    assert token.scope == {"openid", "profile"}
+
+
+async def test_no_header_is_nobody(verifier: TokenVerifier) -> None:
+    assert await verifier.verify_header(None) is None
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer a.b.c", "Bearer " + "x" * 10_000])
+async def test_a_header_that_is_no_bearer_token_is_refused(verifier: TokenVerifier, header: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify_header(header)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": int(time.time()) - 60},
+        {"iat": int(time.time()) + 3600},
+        {"iss": "http://127.0.0.1:1"},
+        {"aud": "autre"},
+        {"aud": ["autre"]},
+        {"exp": "demain"},
+        {"sub": None},
+        {"sid": 7},
+        {"amr": "pwd"},
+        {"auth_time": "hier"},
+    ],
+)
+async def test_a_token_that_is_expired_or_meant_for_others_is_refused(
+    issuer: Issuer, verifier: TokenVerifier, claims: dict[str, Any]
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(issuer.token(**claims))
+
+
+async def test_an_id_token_is_not_an_access_token(issuer: Issuer, verifier: TokenVerifier) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(issuer.token(header={"typ": "JWT"}))
+
+
+async def test_a_token_signed_by_another_key_under_our_key_id_is_refused(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    forged = issuer.token(key=new_key(), header={"kid": issuer.key.kid})
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(forged)
+
+
+async def test_a_token_without_signature_or_signed_with_the_public_key_as_a_secret_is_refused(
+    issuer: Issuer, verifier: TokenVerifier
+) -> None:
+    await verifier.verify(issuer.token())
+    header, payload, _ = issuer.token(header={"alg": "ES256"}).split(".")
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(f"{header}.{payload}.")
+    hmac_header = _base64(orjson.dumps({"alg": "HS256", "typ": "at+jwt", "kid": issuer.key.kid}))
+    signed = f"{hmac_header}.{payload}"
+    mac = hmac.digest(issuer.key.as_pem(private=False), signed.encode(), "sha256")
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(f"{signed}.{_base64(mac)}")
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+async def test_forged_key_ids_do_not_make_us_call_the_issuer_each_time(issuer: Issuer, verifier: TokenVerifier) -> None:
+    await verifier.verify(issuer.token())
+    for _ in range(20):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify(issuer.token(key=new_key()))
+    assert issuer.fetches == 1
+
+
+async def test_an_issuer_that_was_never_reached_makes_tokens_uncheckable_rather_than_wrong() -> None:
+    absent = Issuer(free_port())
+    with pytest.raises(Unavailable):
+        await TokenVerifier(IssuerKeys(absent.url)).verify(absent.token())

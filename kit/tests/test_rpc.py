@@ -1,0 +1,100 @@
+"""Calls between services, over a real channel: with identity's own contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kit.auth import service_tokens
+from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
+from kit.rpc import server
+from kit.rpc.client import Peer, open_peer
+from kit.testing.serving import free_port
+from proto.identity.v1 import service_pb2, service_pb2_grpc
+
+CANARY = "Zéphyrine-Canari"
+
+
+class Servicer(service_pb2_grpc.IdentityServiceServicer):
+    async def LireHabilitations(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        errors: dict[str, Exception] = {
+            "absent": NotFound("Aucun compte."),
+            "interdit": Forbidden(),
+            "refuse": Refusal("Non."),
+            "bug": ValueError(CANARY),
+        }
+        if request.compte in errors:
+            raise errors[request.compte]
+        return service_pb2.LireHabilitationsResponse(session_active=True)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    service_tokens.create_keys(tmp_path, ("identity", "eleves", "intrus"))
+    return tmp_path
+
+
+@pytest.fixture
+async def address(keys: Path) -> AsyncIterator[str]:
+    chosen = f"127.0.0.1:{free_port()}"
+    running = await server.start(
+        service="identity",
+        address=chosen,
+        keys=keys,
+        callers=frozenset({"eleves"}),
+        register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(Servicer(), s),
+    )
+    yield chosen
+    await running.stop(None)
+
+
+async def ask(peer: Peer, compte: str) -> bool:
+    stub = service_pb2_grpc.IdentityServiceStub(peer.channel)
+    try:
+        answer = await peer.call(stub.LireHabilitations, service_pb2.LireHabilitationsRequest(compte=compte), within=5)
+    finally:
+        await peer.channel.close()
+    return answer.session_active
+
+
+async def test_a_known_service_is_answered(address: str, keys: Path) -> None:
+    assert await ask(open_peer(address, caller="eleves", callee="identity", keys=keys), "x")
+
+
+@pytest.mark.parametrize(
+    ("compte", "expected"),
+    [("absent", NotFound), ("interdit", Forbidden), ("refuse", Refusal), ("bug", Unavailable)],
+)
+async def test_an_error_of_the_peer_arrives_as_the_same_error(
+    address: str, keys: Path, compte: str, expected: type[Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(expected) as raised:
+        await ask(open_peer(address, caller="eleves", callee="identity", keys=keys), compte)
+    output = capsys.readouterr()
+    assert CANARY not in str(raised.value) + output.out + output.err
+
+
+async def test_a_service_that_is_no_caller_of_this_one_is_refused(address: str, keys: Path) -> None:
+    with pytest.raises(Unauthenticated):
+        await ask(open_peer(address, caller="intrus", callee="identity", keys=keys), "x")
+
+
+async def test_a_token_for_another_callee_is_refused(keys: Path) -> None:
+    token = service_tokens.issue(keys, caller="eleves", callee="offre")
+    with pytest.raises(Unauthenticated):
+        service_tokens.verify(keys, token, callee="identity", callers=frozenset({"eleves"}))
+
+
+async def test_a_peer_that_is_away_is_unavailable(keys: Path) -> None:
+    with pytest.raises(Unavailable):
+        await ask(open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=keys), "x")
+
+
+async def test_health_is_served_to_all(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
