@@ -70,8 +70,8 @@ class Service:
             yield
         finally:
             running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            # Its failure, if it failed, was said when it did.
+            await asyncio.wait({running})
             for close in self.closers:
                 await close()
             self.database.client.close()

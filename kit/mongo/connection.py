@@ -1,16 +1,21 @@
 """The driver, opened here and nowhere else."""
 
 import asyncio
+from typing import Any
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.errors import ConnectionFailure
+from pymongo.uri_parser import parse_uri
 
 from kit.logs import get_logger
 from kit.mongo.collections import Database, Document
 from kit.mongo.transactions import MAJORITY
 
 _WAIT_SECONDS = 1.0
+_TIMEOUTS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000}
+"""Unless the address says otherwise."""
+
 _log = get_logger(__name__)
 
 
@@ -19,9 +24,9 @@ def open_database(uri: str, name: str) -> Database:
 
     Nothing is sent yet; the caller closes `database.client`.
     """
-    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
-        uri, tz_aware=True, serverSelectionTimeoutMS=5000, connectTimeoutMS=5000
-    )
+    asked = parse_uri(uri)["options"]
+    timeouts: dict[str, Any] = {name: value for name, value in _TIMEOUTS.items() if name not in asked}
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, tz_aware=True, **timeouts)
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(name, codec_options=options, write_concern=MAJORITY)
 

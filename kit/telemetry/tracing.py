@@ -82,7 +82,7 @@ def _allowed(attributes: Attributes) -> BoundedAttributes:
     return BoundedAttributes(attributes={k: v for k, v in (attributes or {}).items() if k in ALLOWED})
 
 
-class _RootSampler(Sampler):
+class RootSampler(Sampler):
     """Starts a trace at a request, a message or a command, not at each turn of a background loop's store calls."""
 
     @override
@@ -100,6 +100,12 @@ class _RootSampler(Sampler):
             return SamplingResult(Decision.DROP)
         return ALWAYS_ON.should_sample(parent_context, trace_id, name, kind, attributes, links)
 
+    @classmethod
+    def with_parents(cls) -> Sampler:
+        """This sampler for the first span of a trace, the first span's fate for the others."""
+        return ParentBased(cls())
+
+    @override
     def get_description(self) -> str:
         return "RootSampler"
 
@@ -110,7 +116,7 @@ def configure_tracing(service: str) -> TracerProvider:
     Raises:
         SystemExit: another exporter is asked for.
     """
-    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=ParentBased(_RootSampler()))
+    provider = TracerProvider(resource=Resource.create({"service.name": service}), sampler=RootSampler.with_parents())
     exporter = _exporter(environ.get("OTEL_TRACES_EXPORTER", "otlp"))
     if exporter is not None:
         provider.add_span_processor(BatchSpanProcessor(AllowListExporter(exporter)))
