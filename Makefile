@@ -82,6 +82,7 @@ check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
 	buf lint
 	buf breaking --against proto/publie.binpb
 	$(MAKE) --silent contrats-check graphe-check
+	python -m infra.environment --check
 
 contrats-check: $(INSTALLED)
 	@rm -rf $(LOCAL)/contrats && mkdir -p $(LOCAL)/contrats
@@ -97,3 +98,13 @@ test: $(INSTALLED) $(LOCAL)/java/.kafka ## all tests but the long ones, on the e
 
 test-long: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## the long tests: kill -9, the whole platform
 	pytest -m long
+
+bench: $(INSTALLED) $(LOCAL)/java/.kafka ## measure the bars, each against its yardstick
+	python -m tests.bench
+
+format: $(INSTALLED) ## rewrite the code as the formatter wants it
+	ruff format --quiet .
+	ruff check --quiet --fix .
+
+docs: $(INSTALLED) ## generate the pages that are generated
+	python -m infra.environment

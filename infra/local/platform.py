@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from infra import topics
 from infra.local import stack
@@ -15,10 +16,6 @@ from infra.local.processes import Part, Running, StartFailed, check_ports, launc
 from infra.local.stack import LOCAL, Ports
 
 _PYTHON = LOCAL / "venv/bin/python"
-_DATA = LOCAL / "run/data"
-_LOGS = LOCAL / "run/logs"
-_KEYS = LOCAL / "run/cles"
-_DEMONSTRATION = LOCAL / "run/demonstration"
 
 SERVICES = {"offre": 4002, "rapports": 4005}
 """The services, with the ports of their HTTP."""
@@ -26,10 +23,27 @@ SERVICES = {"offre": 4002, "rapports": 4005}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything listens; each port can be moved by the variable of the same name."""
+    """Where everything listens, and the folder that holds its data, logs and keys."""
 
+    folder: Path
     ports: Ports
     services: Mapping[str, int]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "cles"
+
+    @property
+    def demonstration(self) -> Path:
+        return self.folder / "demonstration"
 
     def environment(self) -> dict[str, str]:
         """What the platform's processes need to know of each other."""
@@ -38,7 +52,7 @@ class Settings:
             "MONGODB_URI": self.ports.mongodb_uri,
             "KAFKA_BOOTSTRAP_SERVERS": self.ports.kafka_bootstrap_servers,
             "IDENTITY_URL": "http://127.0.0.1:4001",
-            "CLES_SERVICES": str(_KEYS),
+            "CLES_SERVICES": str(self.keys),
             "OTEL_TRACES_EXPORTER": "zipkin",
             "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://127.0.0.1:{self.ports.zipkin}/api/v2/spans",
             **{f"{name.upper()}_PORT": str(port) for name, port in self.services.items()},
@@ -46,7 +60,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The default ports, moved where a variable says so.
+    """The default ports and folder, moved where a variable says so.
 
     Raises:
         StartFailed: a variable is not a port.
@@ -60,6 +74,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     standard = Ports()
     return Settings(
+        folder=Path(environment.get("DOSSIER_PLATEFORME", LOCAL / "run")),
         ports=Ports(
             mongodb=port("PORT_MONGODB", standard.mongodb),
             kafka=port("PORT_KAFKA", standard.kafka),
@@ -95,8 +110,8 @@ class Platform:
         Raises:
             StartFailed: some part cannot start; nothing is left running.
         """
-        ports = self.settings.ports
-        base = [stack.mongodb(ports, _DATA), stack.kafka(ports, _DATA)]
+        ports, data = self.settings.ports, self.settings.data
+        base = [stack.mongodb(ports, data), stack.kafka(ports, data)]
         viewer = stack.zipkin(ports)
         services = [service(name, self.settings) for name in self.settings.services]
         check_ports([*base, viewer, *services])
@@ -106,11 +121,11 @@ class Platform:
         await self._ready(base)
         await topics.create(ports.kafka_bootstrap_servers, "", topics.load())
         self._launch(services)
-        await self._ready(services)
+        await self._ready([*services, viewer])
         self._load_demonstration()
 
     def _launch(self, parts: Sequence[Part]) -> None:
-        self.running.extend(launch(part, _LOGS) for part in parts)
+        self.running.extend(launch(part, self.settings.logs) for part in parts)
 
     async def _ready(self, parts: Sequence[Part]) -> None:
         await asyncio.gather(*(wait_ready(one) for one in self.running if one.part in parts))
@@ -120,17 +135,17 @@ class Platform:
             "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
             "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"
         )
-        self._run([str(_PYTHON), "-c", program, str(_KEYS), "identity", *self.settings.services])
+        self._run([str(_PYTHON), "-c", program, str(self.settings.keys), "identity", *self.settings.services])
 
     def _load_demonstration(self) -> None:
         """The fictitious académie; loaded again it changes nothing."""
-        if not (_DEMONSTRATION / "offre.csv").exists():
-            self._run([str(_PYTHON), "-m", "generateur", "offre", str(_DEMONSTRATION)])
+        if not (self.settings.demonstration / "offre.csv").exists():
+            self._run([str(_PYTHON), "-m", "generateur", "offre", str(self.settings.demonstration)])
         for command, file in (("charger-lycees", "lycees.csv"), ("charger-formations", "offre.csv")):
-            self._run([str(_PYTHON), "-m", "services.offre", command, str(_DEMONSTRATION / file)])
+            self._run([str(_PYTHON), "-m", "services.offre", command, str(self.settings.demonstration / file)])
 
     def _run(self, command: Sequence[str]) -> None:
-        environment = {**os.environ, **self.settings.environment(), "OTEL_TRACES_EXPORTER": "none"}
+        environment = {**os.environ, **self.settings.environment()}
         done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603
         if done.returncode != 0:
             raise StartFailed(f"{' '.join(command[1:4])} failed:\n{done.stderr.decode(errors='replace')}")
@@ -150,7 +165,7 @@ def describe(settings: Settings, seconds: float) -> str:
         f"  traces     http://127.0.0.1:{settings.ports.zipkin}/",
         f"  MongoDB    {settings.ports.mongodb_uri}",
         f"  Kafka      {settings.ports.kafka_bootstrap_servers}",
-        f"  logs       {_LOGS.relative_to(stack.ROOT)}/",
+        f"  logs       {settings.logs}/",
     ]
     return "\n".join(lines) + "\n"
 
@@ -183,7 +198,6 @@ async def _run(platform: Platform, started: float) -> None:
 
 def main() -> None:
     """Run the platform until Ctrl-C; say in one message what went wrong when it cannot."""
-    (LOCAL / "run").mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(_main())
     except StartFailed as error:

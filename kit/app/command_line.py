@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import uvicorn
+from opentelemetry import trace
 from starlette.applications import Starlette
 
 from kit import settings as kit_settings
@@ -90,17 +91,23 @@ class Commands[S: ServiceSettings]:
         return open_database(settings.mongodb_uri, f"{settings.prefixe_bases}{self.name}")
 
     def run[T](self, command: Callable[[Database], Awaitable[T]]) -> T:
-        """Run `command` over the service's database; a refusal is said on standard error, with status 1."""
+        """Run `command` over the service's database, in a trace; a refusal is said on standard error, with status 1."""
+        settings = self.load()
+        tracing = configure_tracing(self.name)
 
         async def body() -> T:
-            database = self.open_database(self.load())
+            database = self.open_database(settings)
             try:
                 await wait_for(database)
-                return await command(database)
+                with trace.get_tracer(__name__).start_as_current_span(f"{self.name} command"):
+                    return await command(database)
             finally:
                 database.client.close()
 
-        return run(body())
+        try:
+            return run(body())
+        finally:
+            tracing.shutdown()
 
     async def _rebuild(self, database: Database, projection: str) -> int:
         settings = kit_settings.load(self.settings)

@@ -1,0 +1,48 @@
+"""Measuring a thing beside its yardstick, in the same run: figures of one machine at one moment mean little alone."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One line of the table.
+
+    Args:
+        values: of each run, in `unit`.
+        bar: what is not to be exceeded.
+        yardstick: what it is measured against, with its own values when it has some.
+    """
+
+    what: str
+    values: Sequence[float]
+    unit: str
+    bar: float
+    yardstick: str
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def held(self) -> bool:
+        return self.median <= self.bar
+
+    def line(self) -> str:
+        spread = f"{min(self.values):.2f} to {max(self.values):.2f}"
+        verdict = "held" if self.held else "MISSED"
+        measured = f"{self.what} | {self.median:.2f}{self.unit} | {spread}"
+        return f"| {measured} | ≤ {self.bar:g}{self.unit} | {verdict} | {self.yardstick} |"
+
+
+def table(machine: str, bars: Sequence[Bar]) -> str:
+    """The table of bars, in Markdown."""
+    heading = "| what | median | least to most | bar | | yardstick, in the same run |\n|---|---|---|---|---|---|"
+    return "\n".join([machine, "", heading, *(bar.line() for bar in bars)])
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that `share` of the others do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,0 +1,142 @@
+"""`make up` as a newcomer has it: the whole platform, from nothing, in a folder of the test's own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from infra.local.processes import free_ports
+from kit.testing.waiting import eventually
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+_PORTS = (
+    "PORT_MONGODB",
+    "PORT_KAFKA",
+    "PORT_KAFKA_CONTROLEUR",
+    "PORT_ZIPKIN",
+    "OFFRE_PORT",
+    "RAPPORTS_PORT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The platform as it runs."""
+
+    ports: dict[str, int]
+    process: asyncio.subprocess.Process
+    output: str
+
+    def url(self, port: str) -> str:
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+
+async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Process:
+    environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
+    for name in ("MONGODB_URI", "KAFKA_BOOTSTRAP_SERVERS", "OTEL_TRACES_EXPORTER"):
+        environment.pop(name, None)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "infra.local.platform",
+        env={**environment, "DOSSIER_PLATEFORME": str(folder)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
+    assert process.stdout is not None
+    output = ""
+    async with asyncio.timeout(180):
+        while text not in output:
+            line = await process.stdout.readline()
+            assert line, f"it stopped:\n{output}"
+            output += line.decode()
+    return output
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Up]:
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    process = await start(folder, ports)
+    try:
+        yield Up(ports, process, await read_until(process, "logs "))
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 60)
+
+
+async def find_trace(zipkin: str) -> list[dict[str, Any]]:
+    """The trace that goes from the command that loaded the offer to the projection of the reports."""
+    async with httpx.AsyncClient(base_url=zipkin) as client:
+        traces = (await client.get("/api/v2/traces", params={"serviceName": "rapports", "limit": 50})).json()
+    wanted = {"offre command", "outbox send", "consume"}
+    return next((trace for trace in traces if wanted <= {span["name"] for span in trace}), [])
+
+
+def path_to_root(trace: list[dict[str, Any]], span: dict[str, Any]) -> list[tuple[str, str]]:
+    """The span and those above it, as (service, name)."""
+    by_id = {one["id"]: one for one in trace}
+    path = []
+    current: dict[str, Any] | None = span
+    while current is not None:
+        path.append((current["localEndpoint"]["serviceName"], current["name"]))
+        current = by_id.get(current.get("parentId", ""))
+    return path
+
+
+async def test_the_platform_starts_serves_traces_and_stops_without_leaving_anything(tmp_path: Path) -> None:
+    async with running(tmp_path) as up:
+        children = psutil.Process(up.process.pid).children(recursive=True)
+        assert len(children) >= 5
+        async with httpx.AsyncClient() as client:
+            for port in ("OFFRE_PORT", "RAPPORTS_PORT"):
+                assert (await client.get(f"{up.url(port)}/sante/pret")).json()["pret"] is True
+                answer = await client.post(f"{up.url(port)}/graphql", json={"query": "{ __typename }"})
+                assert answer.json() == {"data": {"__typename": "Query"}}
+        trace = await eventually(lambda: find_trace(up.url("PORT_ZIPKIN")), within=30)
+        writes = [s for s in trace if s["localEndpoint"]["serviceName"] == "rapports" and s["name"] != "consume"]
+        assert any(
+            path_to_root(trace, span)[1:]
+            == [("rapports", "consume"), ("offre", "outbox send"), ("offre", "offre command")]
+            for span in writes
+        )
+        assert "Lycée" not in str(trace)
+    assert up.process.returncode == 0
+    assert not [child for child in children if child.is_running()]
+
+
+async def test_a_second_start_on_the_same_data_loads_nothing_new_and_loses_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path):
+        pass
+    async with running(tmp_path) as up:
+        log = (tmp_path / "logs/rapports.log").read_text(encoding="utf-8")
+        assert "dead_letter" not in log
+        assert "partition_held" not in log
+        assert "started in" in up.output
+
+
+async def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
+    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports["OFFRE_PORT"]))
+        taken.listen()
+        process = await start(tmp_path, ports)
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert f"port {ports['OFFRE_PORT']} of offre is taken" in output.decode()
+    assert "OFFRE_PORT" in output.decode()
