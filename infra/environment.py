@@ -9,6 +9,7 @@ _PAGE = Path(__file__).resolve().parents[1] / "docs/variables-environnement.md"
 _COMMON = "kit.settings:ServiceSettings"
 _SERVICES = {
     "offre": "services.offre.settings:OffreSettings",
+    "pilotage": "services.pilotage.settings:PilotageSettings",
     "rapports": "services.rapports.settings:RapportsSettings",
 }
 _STANDARD = (

@@ -17,7 +17,7 @@ from infra.local.stack import LOCAL, Ports
 
 _PYTHON = LOCAL / "venv/bin/python"
 
-SERVICES = {"offre": 4002, "rapports": 4005}
+SERVICES = {"offre": 4002, "pilotage": 4004, "rapports": 4005}
 """The services, with the ports of their HTTP."""
 
 
@@ -141,6 +141,7 @@ class Platform:
         """The fictitious académie; loaded again it changes nothing."""
         if not (self.settings.demonstration / "offre.csv").exists():
             self._run([str(_PYTHON), "-m", "generateur", "offre", str(self.settings.demonstration)])
+        self._run([str(_PYTHON), "-m", "services.pilotage", "charger-calendriers"])
         for command, file in (("charger-lycees", "lycees.csv"), ("charger-formations", "offre.csv")):
             self._run([str(_PYTHON), "-m", "services.offre", command, str(self.settings.demonstration / file)])
 

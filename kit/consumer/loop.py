@@ -85,8 +85,8 @@ class Consumer:
         )
         burial = AIOKafkaProducer(bootstrap_servers=self.bootstrap_servers, enable_idempotence=True)
         self._held.clear()
-        await consumer.start()
         try:
+            await consumer.start()
             await burial.start()
             _log.info("consumer_reads", topics=len(self._by_topic))
             while True:

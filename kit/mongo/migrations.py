@@ -88,3 +88,16 @@ async def generation(database: Database) -> int:
     assert state is not None, "a store is migrated before it is used"  # noqa: S101
     number: int = state["generation"]
     return number
+
+
+@dataclass(slots=True)
+class Generation:
+    """The store's generation for a running service, read once: it changes only while the service is stopped."""
+
+    database: Database
+    _number: int | None = None
+
+    async def __call__(self) -> int:
+        if self._number is None:
+            self._number = await generation(self.database)
+        return self._number

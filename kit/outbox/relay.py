@@ -78,10 +78,10 @@ class Relay:
             transactional_id=f"{self.prefix}relay-{self.service}",
             linger_ms=0,
         )
-        # Starting it fences whoever led before, so rows are read only after it.
-        await producer.start()
-        _log.info("relay_leads")
         try:
+            # Starting it fences whoever led before, so rows are read only after it.
+            await producer.start()
+            _log.info("relay_leads")
             while await leases.acquire(self.database, "relais", self.holder, _LEASE):
                 await self._drain(producer)
                 with contextlib.suppress(TimeoutError):

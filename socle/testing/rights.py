@@ -2,6 +2,8 @@
 
 import time
 
+from google.protobuf.message import Message
+
 from kit.consumer.messages import Received
 from kit.mongo import Database
 from kit.versions import Version
@@ -28,9 +30,14 @@ async def end_session(database: Database, session: str) -> None:
     await _receive(database, "identity.revocations.v1", session, message)
 
 
-async def _receive(
-    database: Database, topic: str, key: str, message: habilitations_pb2.Habilitations | habilitations_pb2.Revocation
-) -> None:
+async def beat(database: Database) -> None:
+    """Make the service hear identity's heart now: for five seconds it trusts the rights it knows."""
+    message = habilitations_pb2.Battement()
+    message.emis_le.GetCurrentTime()
+    await _receive(database, "identity.battements.v1", "identity", message)
+
+
+async def _receive(database: Database, topic: str, key: str, message: Message) -> None:
     (subscription,) = [s for s in habilitations.subscriptions(database) if s.topic == topic]
     await subscription.handle([Received(key, Version(1, time.time_ns() // 1_000_000), message)])
 

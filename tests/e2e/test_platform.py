@@ -27,6 +27,7 @@ _PORTS = (
     "PORT_KAFKA_CONTROLEUR",
     "PORT_ZIPKIN",
     "OFFRE_PORT",
+    "PILOTAGE_PORT",
     "RAPPORTS_PORT",
 )
 
@@ -104,7 +105,7 @@ async def test_the_platform_starts_serves_traces_and_stops_without_leaving_anyth
         children = psutil.Process(up.process.pid).children(recursive=True)
         assert len(children) >= 5
         async with httpx.AsyncClient() as client:
-            for port in ("OFFRE_PORT", "RAPPORTS_PORT"):
+            for port in ("OFFRE_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
                 assert (await client.get(f"{up.url(port)}/sante/pret")).json()["pret"] is True
                 answer = await client.post(f"{up.url(port)}/graphql", json={"query": "{ __typename }"})
                 assert answer.json() == {"data": {"__typename": "Query"}}

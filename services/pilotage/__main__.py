@@ -1,0 +1,84 @@
+"""`python -m services.pilotage`: the common commands, and those of the calendar."""
+
+from datetime import date, datetime
+
+import click
+
+from kit.app.command_line import Commands
+from kit.mongo import Database
+from kit.mongo.migrations import generation
+from services.pilotage.app import create_app, subscriptions
+from services.pilotage.schema import SCHEMA
+from services.pilotage.settings import PilotageSettings
+from services.pilotage.store import LAYOUT, transactor
+from services.pilotage.usecases import load_shipped, override_window_locally
+from socle.academies import ACADEMIES
+from socle.fenetres import PARIS, CodeFenetre, Fenetre
+
+COMMANDS = Commands(
+    name="pilotage",
+    settings=PilotageSettings,
+    http_port=lambda settings: settings.pilotage_port,
+    app=create_app,
+    layout=LAYOUT,
+    schema=SCHEMA,
+    subscriptions=subscriptions,
+)
+main = COMMANDS.group()
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@main.command("charger-calendriers", help="Load the calendars that ship with the product, where a session has none.")
+def load_calendars() -> None:
+    """Say how many were missing."""
+
+    async def command(database: Database) -> int:
+        await LAYOUT.migrate(database)
+        return await load_shipped(transactor(database, generation=await generation(database)))
+
+    click.echo(f"calendriers : {COMMANDS.run(command)} nouveaux")
+
+
+@main.command("deroger", help="Give an académie its own window, for whoever has the machine (demonstrations).")
+@click.argument("session", type=int)
+@click.argument("academie", type=click.Choice([academie.slug for academie in ACADEMIES]))
+@click.argument("code", type=click.Choice([code.value for code in CodeFenetre]))
+@click.option("--ouverture", type=_DAY, required=True)
+@click.option("--echeance", type=_DAY)
+@click.option("--fermeture", type=_DAY)
+@click.option("--fuseau", default=PARIS, help="IANA name of the zone the days are of.")
+def override(
+    session: int,
+    academie: str,
+    code: str,
+    ouverture: datetime,
+    echeance: datetime | None,
+    fermeture: datetime | None,
+    fuseau: str,
+) -> None:
+    """Set it, and say its dates."""
+    try:
+        fenetre = Fenetre(
+            code=CodeFenetre(code),
+            ouverture=ouverture.date(),
+            echeance=_day(echeance),
+            fermeture=_day(fermeture),
+            fuseau=fuseau,
+        )
+    except (ValueError, KeyError) as error:
+        raise click.UsageError(str(error)) from error
+
+    async def command(database: Database) -> None:
+        transact = transactor(database, generation=await generation(database))
+        await override_window_locally(transact, session, academie, fenetre)
+
+    COMMANDS.run(command)
+    click.echo(f"{academie}, session {session} : {fenetre.code.libelle}, à partir du {fenetre.ouverture:%d/%m/%Y}")
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
+
+
+if __name__ == "__main__":
+    main()

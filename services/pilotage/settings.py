@@ -1,0 +1,11 @@
+"""Settings of `pilotage`."""
+
+from pydantic import Field
+
+from kit.settings import ServiceSettings
+
+
+class PilotageSettings(ServiceSettings):
+    """What `pilotage` needs beside what every service does."""
+
+    pilotage_port: int = Field(4004, description="HTTP port of `pilotage`.", ge=1, le=65535)

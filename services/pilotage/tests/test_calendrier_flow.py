@@ -1,0 +1,179 @@
+"""The calendar through its real doors: who changes it, who sees it, and the copy the others decide by."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kit.auth import service_tokens
+from kit.consumer.loop import Consumer
+from kit.mongo import Database, open_database
+from kit.mongo.migrations import Layout, generation
+from kit.settings import Mode
+from kit.testing.fixtures import CreateTopics
+from kit.testing.issuer import Issuer
+from kit.testing.running import running
+from kit.testing.serving import Serving, free_port, serve
+from kit.testing.waiting import eventually
+from services.pilotage.app import create_app, subscriptions
+from services.pilotage.settings import PilotageSettings
+from services.pilotage.store import LAYOUT, transactor
+from services.pilotage.usecases import load_shipped
+from socle.fenetres import CodeFenetre
+from socle.projections import calendrier
+from socle.rubriques import Role
+from socle.testing.rights import beat, grant, role
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
+    name = f"{unique_prefix.rstrip('.')}_pilotage"
+    opened = open_database(mongodb_uri, name)
+    await LAYOUT.migrate(opened)
+    yield opened
+    await database.client.drop_database(name)
+    opened.client.close()
+
+
+@pytest.fixture
+async def served(
+    store: Database,
+    mongodb_uri: str,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+    issuer: Issuer,
+    create_topics: CreateTopics,
+    tmp_path: Path,
+) -> AsyncIterator[Serving]:
+    service_tokens.create_keys(tmp_path, ("pilotage",))
+    await create_topics([calendrier.TOPIC, *(s.topic for s in subscriptions(store))])
+    await load_shipped(transactor(store, generation=await generation(store)))
+    port = free_port()
+    settings = PilotageSettings(
+        mode=Mode.LOCAL,
+        mongodb_uri=mongodb_uri,
+        kafka_bootstrap_servers=kafka_bootstrap_servers,
+        prefixe_topics=unique_prefix,
+        prefixe_bases=f"{unique_prefix.rstrip('.')}_",
+        identity_url=issuer.url,
+        identity_grpc=f"127.0.0.1:{free_port()}",
+        cles_services=tmp_path,
+        pilotage_port=port,
+    )
+    async with serve(create_app(settings), port=port) as serving:
+        yield serving
+
+
+QUERY = "query($a: String) { calendrier(session: 2025, academie: $a) { fenetres { code fermeture fuseau } } }"
+DEROGER = """
+mutation($f: FenetreInput!) {
+  derogerFenetre(session: 2025, academie: "La Réunion", fenetre: $f) {
+    calendrier { fenetres { code fermeture fuseau } } refus { code champ message }
+  }
+}
+"""
+VOEUX = {
+    "code": "INSCRIPTION_VOEUX",
+    "ouverture": "2025-01-15",
+    "fermeture": "2025-03-14",
+    "fuseau": "Indian/Reunion",
+}
+
+
+async def ask(serving: Serving, headers: dict[str, str], query: str, **variables: Any) -> dict[str, Any]:
+    async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
+        answer = await client.post("/graphql", json={"query": query, "variables": variables})
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def wishes(answer: dict[str, Any]) -> dict[str, str]:
+    (found,) = [f for f in answer["fenetres"] if f["code"] == "INSCRIPTION_VOEUX"]
+    return {"fermeture": found["fermeture"], "fuseau": found["fuseau"]}
+
+
+@pytest.mark.usefixtures("served")
+async def test_shipped_calendars_are_loaded_once_and_never_over_a_change(store: Database) -> None:
+    assert (await store.calendriers.count_documents({})) == 3
+    assert await load_shipped(transactor(store, generation=await generation(store))) == 0
+
+
+async def test_the_national_team_gives_an_academie_its_own_window(
+    served: Serving, issuer: Issuer, store: Database
+) -> None:
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    await beat(store)
+    headers = issuer.authorization(sub="01NATION")
+    changed = (await ask(served, headers, DEROGER, f=VOEUX))["data"]["derogerFenetre"]
+    assert changed["refus"] == []
+    own = {"fermeture": "2025-03-14", "fuseau": "Indian/Reunion"}
+    assert wishes(changed["calendrier"]) == own
+    assert wishes((await ask(served, headers, QUERY, a="la-reunion"))["data"]["calendrier"]) == own
+    nation = wishes((await ask(served, headers, QUERY, a="creteil"))["data"]["calendrier"])
+    assert nation == {"fermeture": "2025-03-13", "fuseau": "Europe/Paris"}
+
+
+async def test_dates_out_of_order_are_refused_and_change_nothing(
+    served: Serving, issuer: Issuer, store: Database
+) -> None:
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    await beat(store)
+    before = await store.calendriers.find_one({"_id": "2025"})
+    wrong = {**VOEUX, "fermeture": "2025-01-01"}
+    changed = (await ask(served, issuer.authorization(sub="01NATION"), DEROGER, f=wrong))["data"]["derogerFenetre"]
+    assert changed["calendrier"] is None
+    assert [(r["code"], r["champ"]) for r in changed["refus"]] == [("FENETRE_MAL_FORMEE", "fenetre")]
+    assert await store.calendriers.find_one({"_id": "2025"}) == before
+
+
+async def test_nobody_else_changes_the_calendar(served: Serving, issuer: Issuer, store: Database) -> None:
+    await grant(store, "01ACADEMIE", role(Role.ADMIN_ACADEMIQUE, academie="la-reunion"))
+    await beat(store)
+    for headers, code in (
+        (issuer.authorization(sub="01ACADEMIE"), "NON_AUTORISE"),
+        ({}, "NON_AUTHENTIFIE"),
+    ):
+        answer = await ask(served, headers, DEROGER, f=VOEUX)
+        assert answer["errors"][0]["extensions"]["code"] == code
+    assert await ask(served, {}, QUERY) != {}
+    held = await store.calendriers.find_one({"_id": "2025"})
+    assert held is not None
+    assert held["derogations"] == []
+
+
+async def test_a_change_is_refused_while_identity_is_silent_and_reading_goes_on(
+    served: Serving, issuer: Issuer, store: Database
+) -> None:
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    headers = issuer.authorization(sub="01NATION")
+    answer = await ask(served, headers, DEROGER, f=VOEUX)
+    assert answer["errors"][0]["extensions"]["code"] == "INDISPONIBLE"
+    assert (await ask(served, headers, QUERY, a="creteil"))["data"]["calendrier"] is not None
+
+
+@pytest.mark.usefixtures("served")
+async def test_the_copy_of_the_others_is_the_calendar_itself(
+    store: Database, kafka_bootstrap_servers: str, unique_prefix: str, database: Database
+) -> None:
+    await Layout(collections=calendrier.COLLECTIONS).migrate(database)
+    reading = Consumer(
+        service="autre",
+        bootstrap_servers=kafka_bootstrap_servers,
+        prefix=unique_prefix,
+        subscriptions=calendrier.subscriptions(database),
+    )
+    async with running(reading.run):
+
+        async def known() -> bool:
+            return await database.calendriers_projetes.count_documents({}) == 3
+
+        await eventually(known, within=20)
+    held = await store.calendriers.find_one({"_id": "2025"})
+    assert held is not None
+    copied = await calendrier.Calendriers(database).get(2025)
+    assert copied == calendrier.read_calendrier(2025, held)
+    assert copied.fenetre(CodeFenetre.REMONTEE_SIECLE) is not None

@@ -1,0 +1,103 @@
+"""`kill -9` of any one process while the offer is loaded: nothing acknowledged is lost, and the readers catch up."""
+
+import asyncio
+import csv
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from generateur.offre import generate, write_lycees, write_offre
+from infra.local.platform import SERVICES, Platform, read_settings
+from infra.local.processes import Running, free_ports, launch, wait_ready
+from kit.mongo import Database, open_database
+from kit.testing.waiting import eventually
+from socle.academies import academie_by_slug
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+_PORTS = ("PORT_MONGODB", "PORT_KAFKA", "PORT_KAFKA_CONTROLEUR", "PORT_ZIPKIN")
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    """A platform of the test's own, some of whose processes it may kill."""
+    names = (*_PORTS, *(f"{name.upper()}_PORT" for name in SERVICES))
+    ports = {name: str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+    owned = Platform(read_settings({**ports, "DOSSIER_PLATEFORME": str(tmp_path)}))
+    try:
+        await owned.start()
+        yield owned
+    finally:
+        owned.stop()
+
+
+def write_files(folder: Path, *, places: int) -> Path:
+    """An offer whose formations all have so many places, and its lycées."""
+    offre = generate(academie_by_slug("creteil"), lycees=60, superieurs=20, formations=1500, seed=3)
+    for row in offre.formations:
+        row["capa_fin"] = str(places)
+    write_offre(offre, folder / "offre.csv")
+    write_lycees(offre, folder / "lycees.csv")
+    return folder / "offre.csv"
+
+
+async def load(platform: Platform, file: Path) -> int:
+    """Run the loading command; its status says whether the load was acknowledged."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.offre",
+        "charger-formations",
+        str(file),
+        env={**os.environ, **platform.settings.environment(), "OTEL_TRACES_EXPORTER": "none"},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    return await process.wait()
+
+
+def find(platform: Platform, name: str) -> Running:
+    (found,) = [one for one in platform.running if one.part.name == name]
+    return found
+
+
+async def kill_and_restart(platform: Platform, name: str) -> None:
+    victim = find(platform, name)
+    victim.kill()
+    again = launch(victim.part, platform.settings.logs)
+    platform.running[platform.running.index(victim)] = again
+    await wait_ready(again)
+
+
+async def count(database: Database, places: int) -> int:
+    return await database.formations.count_documents({"capacite": places, "_id": {"$regex": "^2025/"}})
+
+
+async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platform: Platform, tmp_path: Path) -> None:
+    uri = platform.settings.ports.mongodb_uri
+    for places, victim in enumerate(("mongodb", "kafka", "offre", "rapports"), start=901):
+        file = write_files(tmp_path, places=places)
+        with file.open(encoding="utf-8") as text:
+            expected = sum(1 for _ in csv.DictReader(text, delimiter=";"))
+        source, reader = open_database(uri, "offre"), open_database(uri, "rapports")
+        loading = asyncio.create_task(load(platform, file))
+
+        async def begun(database: Database = source, now: int = places) -> bool:
+            return await count(database, now) > 0
+
+        await eventually(begun, within=30)
+        await kill_and_restart(platform, victim)
+        if await loading != 0:
+            # Not acknowledged, so it is done again: what was already saved is not changed twice.
+            assert await load(platform, file) == 0
+
+        async def caught_up(database: Database = reader, now: int = places, all_of_them: int = expected) -> bool:
+            return await count(database, now) == all_of_them
+
+        await eventually(caught_up, within=90)
+        assert await count(source, places) == expected
+        source.client.close()
+        reader.client.close()
