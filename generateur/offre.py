@@ -25,6 +25,8 @@ _FILIERES = {
     TypeFormation.ECOLE_COMMERCE: "Ecole de Commerce",
     TypeFormation.AUTRE: "Autre formation",
 }
+_CORSICA = {"2A": "620", "2B": "720"}
+"""How UAI numbers write the two départements that have a letter."""
 _IN_A_LYCEE = (TypeFormation.BTS, TypeFormation.CPGE, TypeFormation.AUTRE)
 
 
@@ -61,7 +63,8 @@ def generate(academie: Academie, *, lycees: int, superieurs: int, formations: in
 
 
 def _etablissements(rng: random.Random, academie: Academie, lycees: int, superieurs: int) -> Iterator[Etablissement]:
-    departement = academie.departements[0].zfill(3)
+    first = academie.departements[0]
+    departement = _CORSICA.get(first, first).zfill(3)
     for rank in range(lycees + superieurs):
         digits = f"{departement}9{rank:03d}"
         commune = rng.choice(COMMUNES)

@@ -1,0 +1,127 @@
+"""Starting and stopping processes: what is said when one cannot run, and that nothing is left."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local.platform import read_settings
+from infra.local.processes import (
+    Part,
+    StartFailed,
+    check_ports,
+    free_ports,
+    launch,
+    start_all,
+    stop_all,
+    wait_ready,
+    watch,
+)
+from infra.topics import Topic, TopicsRefused, load
+
+_SLEEPS = "import signal, time, sys; print('here', flush=True); time.sleep(600)"
+_STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('here', flush=True); time.sleep(600)"
+)
+
+
+def part(name: str, program: str, folder: Path, *, within: float = 20) -> Part:
+    async def ready() -> bool:
+        log = folder / f"{name}.log"
+        return log.exists() and "here" in log.read_text(encoding="utf-8")
+
+    return Part(name=name, command=[sys.executable, "-c", program], ready=ready, within=within)
+
+
+async def test_parts_are_started_together_and_all_stopped(tmp_path: Path) -> None:
+    running = await start_all([part("un", _SLEEPS, tmp_path), part("deux", _SLEEPS, tmp_path)], tmp_path)
+    processes = [psutil.Process(one.process.pid) for one in running]
+    assert all(process.is_running() for process in processes)
+    stop_all(running)
+    assert all(one.stopped() for one in running)
+    assert not [process for process in processes if process.is_running()]
+
+
+async def test_a_part_that_stops_while_starting_is_named_with_the_end_of_its_log_and_the_others_are_stopped(
+    tmp_path: Path,
+) -> None:
+    fails = part("fragile", "raise SystemExit('no disk left')", tmp_path)
+    with pytest.raises(StartFailed, match="fragile stopped while starting:\nno disk left"):
+        await start_all([part("solide", _SLEEPS, tmp_path), fails], tmp_path)
+    assert not [p for p in psutil.Process().children(recursive=True) if "time.sleep(600)" in " ".join(p.cmdline())]
+
+
+async def test_a_part_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    silent = part("muet", "import time; time.sleep(600)", tmp_path, within=0.3)
+    with pytest.raises(StartFailed, match="muet did not answer"):
+        await start_all([silent], tmp_path)
+
+
+async def test_a_part_that_will_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.local.processes._STOP_SECONDS", 0.2)
+    (running,) = await start_all([part("sourd", _STUBBORN, tmp_path)], tmp_path)
+    running.stop()
+    assert running.process.returncode == -signal.SIGKILL
+
+
+async def test_a_part_that_stops_by_itself_is_noticed(tmp_path: Path) -> None:
+    running = launch(part("bref", _SLEEPS, tmp_path), tmp_path)
+    await wait_ready(running)
+    running.kill()
+    with pytest.raises(StartFailed, match="bref stopped by itself"):
+        await watch([running])
+
+
+async def test_a_process_does_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    supervisor = (
+        "import pathlib, sys, time; from infra.local.processes import Part, launch;"
+        "one = launch(Part(name='enfant', command=[sys.executable, '-c', 'import time; time.sleep(600)'],"
+        " ready=None), pathlib.Path(sys.argv[1])); print(one.process.pid, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", supervisor, str(tmp_path)], stdout=subprocess.PIPE)  # noqa: ASYNC220
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    child.wait(10)
+
+
+def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it() -> None:
+    (port,) = free_ports(1)
+
+    async def ready() -> bool:
+        return True
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(StartFailed, match=f"port {port} of essai is taken by another program.*PORT_ESSAI"):
+            check_ports([Part(name="essai", command=[], ports={"PORT_ESSAI": port}, ready=ready)])
+    check_ports([Part(name="essai", command=[], ports={"PORT_ESSAI": port}, ready=ready)])
+
+
+def test_ports_are_moved_by_their_settings_and_a_wrong_one_is_named() -> None:
+    settings = read_settings({"PORT_KAFKA": "19092", "OFFRE_PORT": "14002"})
+    assert settings.ports.kafka_bootstrap_servers == "127.0.0.1:19092"
+    assert settings.services["offre"] == 14002
+    for wrong in ("beaucoup", "0", "70000"):
+        with pytest.raises(StartFailed, match="setting PORT_KAFKA"):
+            read_settings({"PORT_KAFKA": wrong})
+
+
+def test_a_topic_that_keeps_for_a_while_says_so_in_hours_or_days(tmp_path: Path) -> None:
+    file = tmp_path / "topics.yaml"
+    text = "partitions: 3\ntopics:\n  a.v1:\n    {writer: a, readers: [b], purpose: essai, keep: %s}\n"
+    file.write_text(text % "2d", encoding="utf-8")
+    (topic,) = load(file)
+    assert topic == Topic("a.v1", 3, "a", ("b",), "essai", 2 * 86_400_000)
+    assert topic.config() == {"cleanup.policy": "delete", "retention.ms": "172800000"}
+    file.write_text(text % "longtemps", encoding="utf-8")
+    with pytest.raises(TopicsRefused, match="longtemps"):
+        load(file)

@@ -1,0 +1,163 @@
+"""From a token to a principal: what is known here, and what only identity can say."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from kit.auth import service_tokens
+from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
+from kit.errors import Unauthenticated, Unavailable
+from kit.mongo import Database
+from kit.mongo.migrations import Layout
+from kit.rpc import server
+from kit.rpc.client import open_peer
+from kit.testing.issuer import Issuer
+from kit.testing.serving import free_port
+from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
+from socle.principal import Lieu
+from socle.projections import habilitations
+from socle.projections.habilitations import Acces
+from socle.rubriques import Niveau, Role, Rubrique
+from socle.testing.rights import beat, end_session, grant, role
+
+pytestmark = pytest.mark.stack
+
+ICI = Lieu(uai="0940001A", academie="creteil")
+TOKEN = AccessToken(
+    sub="01CHEF",
+    sid="01SESSION",
+    client_id="essai",
+    scope=frozenset(),
+    acr="2",
+    amr=("pwd", "otp"),
+    auth_time=datetime(2025, 1, 6, tzinfo=UTC),
+    expires_at=datetime(2025, 1, 6, tzinfo=UTC) + timedelta(minutes=10),
+)
+
+
+class Identity(service_pb2_grpc.IdentityServiceServicer):
+    """What identity would answer."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.session_active = True
+        self.roles = [role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai)]
+
+    async def LireHabilitations(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
+        self.calls += 1
+        held = habilitations_pb2.Habilitations(compte=request.compte, actif=True, roles=self.roles)
+        return service_pb2.LireHabilitationsResponse(habilitations=held, session_active=self.session_active)
+
+
+@pytest.fixture
+def identity() -> Identity:
+    return Identity()
+
+
+@pytest.fixture
+async def store(database: Database) -> Database:
+    await Layout(collections=habilitations.COLLECTIONS).migrate(database)
+    return database
+
+
+@pytest.fixture
+async def acces(store: Database, identity: Identity, tmp_path: Path) -> AsyncIterator[Acces]:
+    service_tokens.create_keys(tmp_path, ("identity", "eleves"))
+    address = f"127.0.0.1:{free_port()}"
+
+    def register(running: grpc.aio.Server) -> None:
+        service_pb2_grpc.add_IdentityServiceServicer_to_server(identity, running)
+
+    running = await server.start(
+        service="identity", address=address, keys=tmp_path, callers=frozenset({"eleves"}), register=register
+    )
+    peer = open_peer(address, caller="eleves", callee="identity", keys=tmp_path)
+    yield Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
+    await peer.channel.close()
+    await running.stop(None)
+
+
+def may_send_siecle(principal: Any) -> bool:
+    held: bool = principal.holds(Rubrique.SIECLE, Niveau.ECRITURE, ICI, now=datetime.now(UTC))
+    return held
+
+
+async def test_a_principal_has_the_rights_that_were_published(acces: Acces, store: Database) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    assert may_send_siecle(await acces.principal(TOKEN))
+
+
+async def test_an_account_not_yet_heard_of_holds_nothing(acces: Acces) -> None:
+    assert not (await acces.principal(TOKEN)).actif
+
+
+async def test_a_right_given_one_by_one_arrives_with_its_formation_and_its_end(acces: Acces, store: Database) -> None:
+    droit = habilitations_pb2.Droit(uai=ICI.uai, rubrique="RAPPORTS", niveau="ECRITURE", formation="2025/1")
+    droit.jusqu_au.FromDatetime(datetime(2030, 1, 1, tzinfo=UTC))
+    await grant(store, "01CHEF", droits=(droit,))
+    (held,) = (await acces.principal(TOKEN)).droits
+    assert (held.rubrique, held.niveau, held.formation) == (Rubrique.RAPPORTS, Niveau.ECRITURE, "2025/1")
+    assert held.jusqu_au == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+async def test_the_tokens_of_a_session_that_has_ended_are_refused(acces: Acces, store: Database) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await end_session(store, "01SESSION")
+    with pytest.raises(Unauthenticated):
+        await acces.principal(TOKEN)
+
+
+async def test_while_identity_is_heard_a_write_trusts_what_is_known(
+    acces: Acces, store: Database, identity: Identity
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store)
+    assert may_send_siecle(await acces.for_writing(await acces.principal(TOKEN)))
+    assert identity.calls == 0
+
+
+async def test_when_identity_was_silent_a_write_asks_it_and_believes_it(
+    acces: Acces, store: Database, identity: Identity
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    identity.roles = []
+    known = await acces.principal(TOKEN)
+    assert may_send_siecle(known)
+    assert not may_send_siecle(await acces.for_writing(known))
+    assert identity.calls == 1
+
+
+async def test_a_session_that_identity_says_has_ended_is_refused(
+    acces: Acces, store: Database, identity: Identity
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    identity.session_active = False
+    with pytest.raises(Unauthenticated):
+        await acces.confirmed(await acces.principal(TOKEN))
+
+
+async def test_a_write_is_refused_while_identity_neither_beats_nor_answers(store: Database, tmp_path: Path) -> None:
+    service_tokens.create_keys(tmp_path, ("eleves",))
+    peer = open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=tmp_path)
+    silent = Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    with pytest.raises(Unavailable):
+        await silent.for_writing(await silent.principal(TOKEN))
+    await peer.channel.close()
+
+
+async def test_a_token_of_a_header_is_verified_before_anything_is_read(
+    store: Database, issuer: Issuer, acces: Acces
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    believing = Acces(store, acces.identity, TokenVerifier(IssuerKeys(issuer.url)))
+    assert await believing.of_header(None) is None
+    known = await believing.of_header(f"Bearer {issuer.token(sub='01CHEF')}")
+    assert known is not None
+    assert may_send_siecle(known)
+    with pytest.raises(Unauthenticated):
+        await believing.of_header(f"Bearer {issuer.token(exp=1)}")
