@@ -1,0 +1,156 @@
+"""The engine: from the text of an operation to its answer, with everything that can be remembered remembered."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    execute_sync,
+    get_variable_values,
+    parse,
+    validate,
+    value_from_ast_untyped,
+)
+
+from gateway.executor.executor import Execution
+from gateway.executor.shape import Data, Shaper
+from gateway.executor.subgraphs import Subgraphs
+from gateway.limits import Limits, check
+from gateway.planner.operation import Operation, condition_variables
+from gateway.planner.plan import Plan
+from gateway.planner.planner import plan
+from gateway.refusals import RequestRefused
+from gateway.supergraph import Supergraph
+
+
+@dataclass(slots=True)
+class Prepared:
+    """An operation that was parsed, validated and found within the limits; plans by what its conditions decide."""
+
+    definition: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    conditions: tuple[str, ...]
+    defaults: Data
+    plans: dict[tuple[bool, ...], tuple[Plan, Shaper]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> OperationType:
+        return self.definition.operation
+
+
+@dataclass(slots=True)
+class Engine:
+    """Answers operations over one supergraph.
+
+    Args:
+        remembered: how many distinct operations are kept prepared.
+    """
+
+    supergraph: Supergraph
+    subgraphs: Subgraphs
+    limits: Limits
+    remembered: int = 1000
+    _prepared: OrderedDict[tuple[str, str | None], Prepared] = field(default_factory=OrderedDict)
+
+    def prepare(self, text: str, name: str | None) -> Prepared:
+        """Parse, validate and bound an operation, or remember that this was done.
+
+        Raises:
+            RequestRefused: it is not GraphQL, not of this schema, or beyond the limits.
+        """
+        prepared = self._prepared.get((text, name))
+        if prepared is None:
+            prepared = self._prepared[text, name] = self._prepare(text, name)
+            if len(self._prepared) > self.remembered:
+                self._prepared.popitem(last=False)
+        else:
+            self._prepared.move_to_end((text, name))
+        return prepared
+
+    def _prepare(self, text: str, name: str | None) -> Prepared:
+        try:
+            document = parse(text, max_tokens=self.limits.tokens)
+        except GraphQLSyntaxError as error:
+            raise RequestRefused([dict(error.formatted)]) from error
+        problems = validate(self.supergraph.api, document)
+        if problems:
+            raise RequestRefused([dict(problem.formatted) for problem in problems])
+        definition = _chosen(document, name)
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        check(self.limits, definition, fragments)
+        declared = definition.variable_definitions or ()
+        return Prepared(
+            definition,
+            fragments,
+            condition_variables([definition, *fragments.values()]),
+            {v.variable.name.value: value_from_ast_untyped(v.default_value) for v in declared if v.default_value},
+        )
+
+    async def run(self, prepared: Prepared, variables: Data, headers: Mapping[str, str]) -> Data:
+        """The answer to an operation, partial where a subgraph failed.
+
+        `headers` are passed on to every subgraph.
+
+        Raises:
+            RequestRefused: the variables are not those of the operation.
+        """
+        self._check_variables(prepared, variables)
+        given = prepared.defaults | variables
+        planned, shaper = self._plan(prepared, tuple(bool(given.get(name)) for name in prepared.conditions))
+        execution = Execution(self.supergraph, self.subgraphs, given, headers)
+        execution.data |= self._introspection(prepared, variables)
+        await execution.run(planned)
+        data = shaper.shape(execution.data, execution.errors)
+        return {"data": data, "errors": execution.errors} if execution.errors else {"data": data}
+
+    def _check_variables(self, prepared: Prepared, variables: Data) -> None:
+        definitions = prepared.definition.variable_definitions
+        if not definitions:
+            return
+        coerced = get_variable_values(self.supergraph.api, definitions, variables)
+        if isinstance(coerced, list):
+            raise RequestRefused([dict(error.formatted) for error in coerced])
+
+    def _plan(self, prepared: Prepared, decided: tuple[bool, ...]) -> tuple[Plan, Shaper]:
+        held = prepared.plans.get(decided)
+        if held is None:
+            conditions = dict(zip(prepared.conditions, decided, strict=True))
+            operation = Operation(prepared.definition, prepared.fragments, conditions)
+            held = prepared.plans[decided] = (plan(self.supergraph, operation), Shaper(self.supergraph, operation))
+        return held
+
+    def _introspection(self, prepared: Prepared, variables: Data) -> Data:
+        """What the operation asks of the schema itself, answered here."""
+        selections = prepared.definition.selection_set.selections
+        asked = tuple(s for s in selections if isinstance(s, FieldNode) and s.name.value in ("__schema", "__type"))
+        if not asked:
+            return {}
+        only = OperationDefinitionNode(
+            operation=OperationType.QUERY,
+            name=None,
+            variable_definitions=prepared.definition.variable_definitions,
+            directives=(),
+            selection_set=SelectionSetNode(selections=asked),
+        )
+        document = DocumentNode(definitions=(only, *prepared.fragments.values()))
+        result = execute_sync(self.supergraph.api, document, variable_values=variables)
+        return dict(result.data or {})
+
+
+def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    named = [d for d in operations if name is None or (d.name and d.name.value == name)]
+    if len(named) != 1:
+        reason = "give operationName: the document has several operations" if name is None else f"no operation {name!r}"
+        raise RequestRefused([dict(GraphQLError(reason).formatted)])
+    if named[0].operation is OperationType.SUBSCRIPTION:
+        raise RequestRefused([dict(GraphQLError("subscriptions are not served here").formatted)])
+    return named[0]

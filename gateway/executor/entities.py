@@ -1,0 +1,109 @@
+"""Entities in the answer so far: where they are, what identifies them, and what is put back on them."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from gateway.executor.shape import Data, Where
+from gateway.planner.plan import Each, Fetch, Input, OfType, Path
+from gateway.supergraph import Supergraph
+
+
+class Entities:
+    """The entities that a fetch asks for: each distinct one once, however often it stands in the answer."""
+
+    def __init__(self, supergraph: Supergraph, fetch: Fetch, data: Data) -> None:
+        self._supergraph = supergraph
+        self.representations: list[Data] = []
+        self._targets: list[list[tuple[Data, Where]]] = []
+        ranks: dict[bytes, int] = {}
+        for found, where in self._find(data, fetch.path, ()):
+            representation = self._represent(found, fetch)
+            if representation is None:
+                continue
+            text = orjson.dumps(representation, option=orjson.OPT_SORT_KEYS)
+            rank = ranks.setdefault(text, len(self.representations))
+            if rank == len(self.representations):
+                self.representations.append(representation)
+                self._targets.append([])
+            self._targets[rank].append((found, where))
+
+    def where(self, rank: int) -> Where | None:
+        """Where the entity of that rank first stands in the answer."""
+        return self._targets[rank][0][1] if 0 <= rank < len(self._targets) else None
+
+    def put(self, values: Any) -> None:
+        """Add what the subgraph gave of each entity wherever it stands."""
+        if not isinstance(values, list):
+            return
+        for targets, value in zip(self._targets, values, strict=False):
+            if isinstance(value, dict):
+                for rank, (found, _) in enumerate(targets):
+                    # Each place gets its own copy: what is fetched below one must not show below another.
+                    merge(found, value if rank == 0 else copy.deepcopy(value))
+
+    def _find(self, data: Any, path: Path, where: Where) -> Iterator[tuple[Data, Where]]:
+        if not path:
+            if isinstance(data, dict):
+                yield data, where
+            return
+        step, rest = path[0], path[1:]
+        if isinstance(step, Each):
+            for rank, one in enumerate(data if isinstance(data, list) else ()):
+                yield from self._find(one, rest, (*where, rank))
+        elif isinstance(step, OfType):
+            if isinstance(data, dict) and data.get("__typename") == step.name:
+                yield from self._find(data, rest, where)
+        elif isinstance(data, dict):
+            yield from self._find(data.get(step), rest, (*where, step))
+
+    def _represent(self, found: Data, fetch: Fetch) -> Data | None:
+        """What identifies an entity; None when a part of it is missing, for it was refused or failed before."""
+        representation: Data = {"__typename": fetch.entity}
+        values = self._values(found, fetch.inputs)
+        return None if values is None else representation | values
+
+    def _values(self, found: Data, inputs: tuple[Input, ...]) -> Data | None:
+        values: Data = {}
+        for one in inputs:
+            if one.on is not None and not self._supergraph.includes(one.on, found.get("__typename", "")):
+                continue
+            if one.key not in found:
+                return None
+            value = self._below(found[one.key], one)
+            if one.name in values and isinstance(value, dict):
+                merge(values[one.name], value)
+            else:
+                values[one.name] = value
+        return values
+
+    def _below(self, value: Any, one: Input) -> Any:
+        if not one.below or value is None:
+            return value
+        if isinstance(value, list):
+            return [self._below(item, one) for item in value]
+        return self._values(value, one.below)
+
+
+def merge(into: Data, more: Data) -> None:
+    """Add `more` to `into`, in depth; lists of the same length are merged item by item."""
+    for key, value in more.items():
+        held = into.get(key)
+        if isinstance(held, dict) and isinstance(value, dict):
+            merge(held, value)
+        elif isinstance(held, list) and isinstance(value, list) and len(held) == len(value):
+            _merge_lists(held, value)
+        elif value is not None or key not in into:
+            into[key] = value
+
+
+def _merge_lists(into: list[Any], more: list[Any]) -> None:
+    for rank, (held, value) in enumerate(zip(into, more, strict=True)):
+        if isinstance(held, dict) and isinstance(value, dict):
+            merge(held, value)
+        elif isinstance(held, list) and isinstance(value, list) and len(held) == len(value):
+            _merge_lists(held, value)
+        elif held is None:
+            into[rank] = value

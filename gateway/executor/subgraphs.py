@@ -1,0 +1,73 @@
+"""Requests to subgraphs: one pooled client, bounded in time and size."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind, StatusCode
+
+from gateway.executor.shape import Data
+
+_tracer = trace.get_tracer(__name__)
+_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+
+
+class SubgraphFailed(Exception):
+    """A subgraph did not give a GraphQL answer: it is away, too slow, or answers something else."""
+
+
+class Subgraphs:
+    """The subgraphs by name.
+
+    Args:
+        urls: where each is served.
+        timeout: seconds one request may take.
+        max_bytes: of an answer.
+    """
+
+    def __init__(self, urls: Mapping[str, str], *, timeout: float, max_bytes: int) -> None:
+        self._urls = urls
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._max_bytes = max_bytes
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=60)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(self, name: str, operation: str, variables: Data, headers: Mapping[str, str]) -> Data:
+        """The GraphQL answer of a subgraph.
+
+        Raises:
+            SubgraphFailed: there is none.
+        """
+        with _tracer.start_as_current_span(f"fetch {name}", kind=SpanKind.CLIENT) as span:
+            span.set_attribute("graphql.subgraph", name)
+            carrier: dict[str, str] = {}
+            propagate.inject(carrier)
+            body = orjson.dumps({"query": operation, "variables": variables})
+            try:
+                return await self._post(self._urls[name], body, {**_HEADERS, **headers, **carrier})
+            except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, SubgraphFailed) as error:
+                span.set_status(StatusCode.ERROR)
+                raise SubgraphFailed(name) from error
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Data:
+        assert self._session is not None, "used within its context"  # noqa: S101
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            raw = await response.content.read(self._max_bytes + 1)
+            while not response.content.at_eof() and len(raw) <= self._max_bytes:
+                raw += await response.content.read(self._max_bytes + 1 - len(raw))
+            if len(raw) > self._max_bytes:
+                raise SubgraphFailed("too large")
+            answer: Any = orjson.loads(raw)
+        if not isinstance(answer, dict) or not ("data" in answer or "errors" in answer):
+            raise SubgraphFailed("not a GraphQL answer")
+        return answer

@@ -1,0 +1,34 @@
+"""Requests that are refused before anything is asked of a subgraph, and what the client is told."""
+
+from typing import Any
+
+type Error = dict[str, Any]
+
+
+class RequestRefused(Exception):
+    """The request cannot be answered.
+
+    Args:
+        errors: GraphQL errors, for the client.
+        status: of the HTTP answer, where the media type lets it say more than 200.
+    """
+
+    def __init__(self, errors: list[Error], *, status: int = 400) -> None:
+        super().__init__(status)
+        self.errors = errors
+        self.status = status
+
+
+class LimitExceeded(RequestRefused):
+    """The operation asks more than is allowed."""
+
+    def __init__(self, what: str, found: int, allowed: int) -> None:
+        message = (
+            f"L'opération dépasse la limite de {what} : {found} pour {allowed} au plus. Demandez-en moins à la fois."
+        )
+        super().__init__([error(message, "LIMITE_DEPASSEE")])
+
+
+def error(message: str, code: str) -> Error:
+    """A GraphQL error of the gateway's own."""
+    return {"message": message, "extensions": {"code": code}}

@@ -1,0 +1,70 @@
+"""Settings of the gateway: read once from the environment."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.limits import Limits
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _pairs(value: object) -> object:
+    return dict(part.partition("=")[::2] for part in _split(value)) if isinstance(value, str) else value  # type: ignore[attr-defined]
+
+
+class Settings(BaseSettings):
+    """Names are those of the environment variables, in small letters after `PASSERELLE_` (but for `IDENTITY_URL`)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix="PASSERELLE_")
+
+    host: str = Field("127.0.0.1", description="Address the server binds to.")
+    port: int = Field(4000, ge=1, le=65535, description="HTTP port.")
+    supergraphe: Path = Field(description="File of the composed supergraph.")
+    sous_graphes: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(
+        description="Address of each subgraph: `offre=http://127.0.0.1:4002/graphql, …`."
+    )
+    identity_url: str = Field(validation_alias="IDENTITY_URL", description="Issuer of access tokens.")
+    audience: str = Field("site-de-gestion", description="Audience that access tokens must name.")
+    origines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="Origins of the web frontends (CORS), comma-separated."
+    )
+    delai_sous_graphe: float = Field(10.0, gt=0, description="Seconds a subgraph may take to answer.")
+    taille_requete: int = Field(200_000, gt=0, description="Bytes a request may have.")
+    taille_reponse: int = Field(20_000_000, gt=0, description="Bytes an answer of a subgraph may have.")
+    jetons: int = Field(5_000, gt=0, description="Tokens a document may have.")
+    profondeur: int = Field(15, gt=0, description="Levels an operation may have.")
+    alias: int = Field(30, ge=0, description="Aliases an operation may have.")
+    racines: int = Field(20, gt=0, description="Root fields an operation may have.")
+
+    def limits(self) -> Limits:
+        return Limits(tokens=self.jetons, depth=self.profondeur, aliases=self.alias, root_fields=self.racines)
+
+    def urls(self, subgraphs: Iterable[str]) -> dict[str, str]:
+        """The address of each subgraph.
+
+        Raises:
+            SystemExit: one has none.
+        """
+        missing = sorted(set(subgraphs) - set(self.sous_graphes))
+        if missing:
+            raise SystemExit(f"setting PASSERELLE_SOUS_GRAPHES: no address for {', '.join(missing)}")
+        return self.sous_graphes
+
+
+def load() -> Settings:
+    """Read the settings, or say which variable is missing or wrong and exit with status 2."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = str(problem["loc"][0]).upper()
+            shown = name if name == "IDENTITY_URL" else f"PASSERELLE_{name}"
+            sys.stderr.write(f"setting {shown}: {problem['msg']}\n")
+        raise SystemExit(2) from None
