@@ -27,6 +27,7 @@ from graphql import (
     TypeNode,
     UnionTypeDefinitionNode,
     parse,
+    parse_type,
     value_from_ast_untyped,
 )
 
@@ -61,11 +62,13 @@ class Join:
         external: it is only named there, and resolved elsewhere.
         requires: fields of the same entity that it must be given.
         provides: fields below it that this subgraph resolves here though it does not elsewhere.
+        type_name: the type it gives there, where that is narrower than in the whole.
     """
 
     external: bool = False
     requires: SelectionSetNode | None = None
     provides: SelectionSetNode | None = None
+    type_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +207,12 @@ def _field(owner: CompositeType, node: FieldDefinitionNode) -> Field:
 
 
 def _join(arguments: Mapping[str, Any]) -> Join:
-    requires, provides = arguments.get("requires"), arguments.get("provides")
+    requires, provides, own = (arguments.get(name) for name in ("requires", "provides", "type"))
     return Join(
         external=bool(arguments.get("external")),
         requires=field_set(requires) if requires else None,
         provides=field_set(provides) if provides else None,
+        type_name=_unwrap(parse_type(own, no_location=True))[0] if own else None,
     )
 
 

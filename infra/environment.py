@@ -12,6 +12,7 @@ _SERVICES = {
     "pilotage": "services.pilotage.settings:PilotageSettings",
     "rapports": "services.rapports.settings:RapportsSettings",
 }
+_GATEWAY = "gateway.settings:Settings"
 _STANDARD = (
     ("OTEL_TRACES_EXPORTER", "`otlp`", "Where traces go: `otlp`, `zipkin` (the local viewer) or `none`."),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "the standard's", "Collector of traces and metrics, with `otlp`."),
@@ -40,17 +41,18 @@ def page() -> str:
     parts += _table("Every service", common)
     for name, path in _SERVICES.items():
         parts += _table(f"`{name}`", [row for row in _fields(path) if row not in common])
+    parts += _table("`gateway`", [row for row in _fields(_GATEWAY, prefix="PASSERELLE_") if row[0] != "IDENTITY_URL"])
     parts += _table("Telemetry (OpenTelemetry's own names)", list(_STANDARD))
     parts += _table("The local stack and the tests", list(_LOCAL))
     return "\n".join(parts)
 
 
-def _fields(path: str) -> list[tuple[str, str, str]]:
+def _fields(path: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
     module, _, name = path.partition(":")
     fields: dict[str, Any] = getattr(importlib.import_module(module), name).model_fields
     return [
         (
-            field.upper(),
+            str(info.validation_alias or f"{prefix}{field.upper()}"),
             "**required**" if info.is_required() else _default(info.default),
             str(info.description),
         )

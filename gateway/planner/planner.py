@@ -57,7 +57,7 @@ class _Planner:
     fetches: list[DraftFetch] = field(default_factory=list)
     _keys: dict[Path, dict[str, tuple[str, str]]] = field(default_factory=dict)
     _used: list[set[DraftFetch]] = field(default_factory=list)
-    _reaching: set[tuple[Path, str]] = field(default_factory=set)
+    _reaching: set[tuple[Path, str, str]] = field(default_factory=set)
 
     def stage(self, root: str, fields: dict[str, Selected]) -> tuple[Fetch, ...]:
         place = Place(root, (), [])
@@ -138,9 +138,10 @@ class _Planner:
         if taken.below is None:
             return None
         provided = self._provided(place, definition, position)
-        provides = definition.joins[position.graph].provides
+        join = definition.joins[position.graph]
+        provides = join.provides
         below = Place(
-            definition.type_name,
+            join.type_name or definition.type_name,
             (*place.path, key, *(EACH,) * definition.lists),
             [
                 Position(
@@ -191,13 +192,15 @@ class _Planner:
         requires = definition.joins[graph].requires
         if place.type_name in self.supergraph.roots.values() and not place.path:
             return self._root_position(place, graph)
-        if (place.path, graph) in self._reaching:
+        # A subgraph may be left and entered again for a field that another of its fields requires; not for itself.
+        way = (place.path, graph, definition.name if requires is not None else "")
+        if way in self._reaching:
             return None
-        self._reaching.add((place.path, graph))
+        self._reaching.add(way)
         try:
             return self._entity_position(place, graph, requires)
         finally:
-            self._reaching.discard((place.path, graph))
+            self._reaching.discard(way)
 
     def _root_position(self, place: Place, graph: str) -> Position:
         for position in place.positions:
@@ -270,10 +273,8 @@ class _Planner:
 
     def _finish(self, fetch: DraftFetch, numbers: dict[DraftFetch, int], reader: InputReader) -> Fetch:
         used = sorted(set(fetch.selection.variables()))
-        declared = {
-            v.variable.name.value: print_ast(v.type) for v in self.operation.definition.variable_definitions or ()
-        }
-        variables = [f"${name}: {declared[name]}" for name in used]
+        declared = {v.variable.name.value: print_ast(v) for v in self.operation.definition.variable_definitions or ()}
+        variables = [declared[name] for name in used]
         if fetch.entity:
             heading = f"query({', '.join(['$representations: [_Any!]!', *variables])})"
             entity = f"... on {fetch.type_name} {fetch.selection.text()}"

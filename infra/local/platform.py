@@ -2,18 +2,18 @@
 
 import asyncio
 import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra import topics
 from infra.local import stack
-from infra.local.processes import Part, Running, StartFailed, check_ports, launch, stop_all, wait_ready, watch
-from infra.local.stack import LOCAL, Ports
+from infra.local.installation import install
+from infra.local.processes import Part, Running, StartFailed, complete
+from infra.local.stack import LOCAL, Ports, read_port
+from infra.local.supervisor import Step, Supervisor, quiet, run
 
 _PYTHON = LOCAL / "venv/bin/python"
 
@@ -53,6 +53,7 @@ class Settings:
             "KAFKA_BOOTSTRAP_SERVERS": self.ports.kafka_bootstrap_servers,
             "IDENTITY_URL": "http://127.0.0.1:4001",
             "CLES_SERVICES": str(self.keys),
+            "SMTP_URL": self.ports.smtp_url,
             "OTEL_TRACES_EXPORTER": "zipkin",
             "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://127.0.0.1:{self.ports.zipkin}/api/v2/spans",
             **{f"{name.upper()}_PORT": str(port) for name, port in self.services.items()},
@@ -65,23 +66,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         StartFailed: a variable is not a port.
     """
-
-    def port(name: str, default: int) -> int:
-        value = environment.get(name, str(default))
-        if not value.isdecimal() or not 1 <= int(value) <= 65535:
-            raise StartFailed(f"setting {name}: {value!r} is not a port")
-        return int(value)
-
-    standard = Ports()
     return Settings(
-        folder=Path(environment.get("DOSSIER_PLATEFORME", LOCAL / "run")),
-        ports=Ports(
-            mongodb=port("PORT_MONGODB", standard.mongodb),
-            kafka=port("PORT_KAFKA", standard.kafka),
-            kafka_controller=port("PORT_KAFKA_CONTROLEUR", standard.kafka_controller),
-            zipkin=port("PORT_ZIPKIN", standard.zipkin),
-        ),
-        services={name: port(f"{name.upper()}_PORT", default) for name, default in SERVICES.items()},
+        folder=Path(environment.get("DOSSIER_PLATEFORME", LOCAL / "run")).resolve(),
+        ports=Ports.read(environment),
+        services={name: read_port(environment, f"{name.upper()}_PORT", default) for name, default in SERVICES.items()},
     )
 
 
@@ -92,68 +80,87 @@ def service(name: str, settings: Settings) -> Part:
         name=name,
         command=[str(_PYTHON), "-m", f"services.{name}", "servir"],
         environment=settings.environment(),
+        after=("mongodb", "topics", "cles"),
         ports={f"{name.upper()}_PORT": port},
         ready=stack.http_ready(f"http://127.0.0.1:{port}/sante/pret"),
     )
 
 
-class Platform:
-    """What was started, in order; it is stopped in the other."""
+def load(name: str, command: Sequence[str], settings: Settings, *, after: Sequence[str] = ()) -> Step:
+    """A command of ours that is run once, as `python -m <command>`."""
 
-    def __init__(self, settings: Settings) -> None:
+    async def run_command() -> None:
+        await complete(name, [str(_PYTHON), "-m", *command], settings.environment(), settings.logs)
+
+    return Step(name=name, run=run_command, after=after)
+
+
+def nodes(settings: Settings) -> list[Part | Step]:
+    """The parts of the platform and the steps between their starts, each with those it waits for.
+
+    Raises:
+        StartFailed: a part of the stack is not installed.
+    """
+    ports, data, folder = settings.ports, settings.data, settings.demonstration
+
+    async def create_topics() -> None:
+        await topics.create(ports.kafka_bootstrap_servers, "", topics.load())
+
+    async def create_keys() -> None:
+        names = ("identity", *settings.services)
+        await complete("cles", [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *names], {}, settings.logs)
+
+    async def generate() -> None:
+        if not (folder / "offre.csv").exists():
+            command = [str(_PYTHON), "-m", "generateur", "offre", str(folder)]
+            await complete("fichiers", command, settings.environment(), settings.logs)
+
+    offre = ("services.offre", "charger-lycees", str(folder / "lycees.csv"))
+    formations = ("services.offre", "charger-formations", str(folder / "offre.csv"))
+    return [
+        stack.mongodb(ports, data),
+        stack.kafka(ports, data),
+        stack.courriels(ports),
+        stack.zipkin(ports),
+        Step(name="cles", run=create_keys),
+        Step(name="fichiers", run=generate),
+        Step(name="topics", run=create_topics, after=("kafka",)),
+        *(service(name, settings) for name in settings.services),
+        load("calendriers", ("services.pilotage", "charger-calendriers"), settings, after=("pilotage", "zipkin")),
+        load("lycees", offre, settings, after=("offre", "fichiers", "zipkin")),
+        load("formations", formations, settings, after=("lycees", *settings.services)),
+    ]
+
+
+_CREATE_KEYS = (
+    "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
+    "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"
+)
+
+
+class Platform:
+    """The platform as it runs: the stack, its topics and keys, the services, the demonstration."""
+
+    def __init__(self, settings: Settings, *, say: Callable[[str], None] = quiet) -> None:
         self.settings = settings
-        self.running: list[Running] = []
+        self.supervisor = Supervisor(settings.logs, say=say)
+
+    @property
+    def running(self) -> list[Running]:
+        return self.supervisor.running
 
     async def start(self) -> None:
-        """Start the stack, create topics and keys, start the services, load the demonstration.
+        """Start all of it, and load the demonstration, which changes nothing when it was loaded before.
 
         Raises:
             StartFailed: some part cannot start; nothing is left running.
         """
-        ports, data = self.settings.ports, self.settings.data
-        base = [stack.mongodb(ports, data), stack.kafka(ports, data)]
-        viewer = stack.zipkin(ports)
-        services = [service(name, self.settings) for name in self.settings.services]
-        check_ports([*base, viewer, *services])
-        self._create_keys()
-        self._launch(base)
-        self._launch([viewer])
-        await self._ready(base)
-        await topics.create(ports.kafka_bootstrap_servers, "", topics.load())
-        self._launch(services)
-        await self._ready([*services, viewer])
-        self._load_demonstration()
-
-    def _launch(self, parts: Sequence[Part]) -> None:
-        self.running.extend(launch(part, self.settings.logs) for part in parts)
-
-    async def _ready(self, parts: Sequence[Part]) -> None:
-        await asyncio.gather(*(wait_ready(one) for one in self.running if one.part in parts))
-
-    def _create_keys(self) -> None:
-        program = (
-            "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
-            "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"
-        )
-        self._run([str(_PYTHON), "-c", program, str(self.settings.keys), "identity", *self.settings.services])
-
-    def _load_demonstration(self) -> None:
-        """The fictitious académie; loaded again it changes nothing."""
-        if not (self.settings.demonstration / "offre.csv").exists():
-            self._run([str(_PYTHON), "-m", "generateur", "offre", str(self.settings.demonstration)])
-        self._run([str(_PYTHON), "-m", "services.pilotage", "charger-calendriers"])
-        for command, file in (("charger-lycees", "lycees.csv"), ("charger-formations", "offre.csv")):
-            self._run([str(_PYTHON), "-m", "services.offre", command, str(self.settings.demonstration / file)])
-
-    def _run(self, command: Sequence[str]) -> None:
-        environment = {**os.environ, **self.settings.environment()}
-        done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603
-        if done.returncode != 0:
-            raise StartFailed(f"{' '.join(command[1:4])} failed:\n{done.stderr.decode(errors='replace')}")
+        await install("kafka", "zipkin")
+        await self.supervisor.start(nodes(self.settings))
 
     def stop(self) -> None:
         """Stop everything that was started."""
-        stop_all(self.running)
+        self.supervisor.stop()
 
 
 def describe(settings: Settings, seconds: float) -> str:
@@ -163,38 +170,29 @@ def describe(settings: Settings, seconds: float) -> str:
         f"  {name:<10} http://127.0.0.1:{port}/graphql (GraphQL subgraph)" for name, port in settings.services.items()
     ]
     lines += [
+        f"  courriels  {settings.ports.courriels_url}/ (the mail and SMS that were sent)",
         f"  traces     http://127.0.0.1:{settings.ports.zipkin}/",
         f"  MongoDB    {settings.ports.mongodb_uri}",
         f"  Kafka      {settings.ports.kafka_bootstrap_servers}",
         f"  logs       {settings.logs}/",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 async def _main() -> None:
-    started = time.monotonic()
-    platform = Platform(read_settings(os.environ))
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    running = asyncio.create_task(_run(platform, started))
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
-    finally:
-        running.cancel()
-        stop.cancel()
-        platform.stop()
+    began = time.monotonic()
+    platform = Platform(read_settings(os.environ), say=lambda line: _say(f"  {line}"))
+
+    async def start() -> None:
+        await platform.start()
+        _say(describe(platform.settings, time.monotonic() - began))
+
+    await run(platform.supervisor, start)
 
 
-async def _run(platform: Platform, started: float) -> None:
-    await platform.start()
-    sys.stdout.write(describe(platform.settings, time.monotonic() - started))
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    await watch(platform.running)
 
 
 def main() -> None:
