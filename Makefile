@@ -7,7 +7,7 @@ INSTALLED := $(LOCAL)/.installed
 PARTS := kit socle gateway infra generateur $(wildcard services/*)
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up format imports
+.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton docs format imports
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -40,7 +40,7 @@ contrats: $(INSTALLED) ## generate the Python of proto/ beside each contract
 	$(call generate,.)
 
 # Composition is done by a Node that a Python package ships; the gateway itself needs none.
-GRAPHS := offre pilotage rapports
+GRAPHS := identity offre pilotage rapports
 COMPOSE := $(LOCAL)/node/node_modules
 $(COMPOSE): graphe/package.json graphe/package-lock.json $(INSTALLED)
 	@mkdir -p $(LOCAL)/node && cp graphe/package.json graphe/package-lock.json graphe/compose.mjs $(LOCAL)/node/
@@ -71,6 +71,9 @@ $(LOCAL)/java/.%: infra/local/pom.xml
 
 up: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## start the whole platform with a demonstration académie; Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local.platform
+
+jeton: $(INSTALLED) ## sign an account of the demonstration in and print its access token: make jeton COMPTE=chef
+	@python -m infra.local.jeton $(COMPTE)
 
 check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
 	ruff format --check --quiet .

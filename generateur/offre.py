@@ -2,13 +2,23 @@
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 
-from generateur.marginales import CAPACITES, NON_SELECTIVES, PART_DES_VOEUX, PART_LYCEES_ACCUEIL, PART_PUBLIQUE
+from generateur.dossiers import FormationOfferte
+from generateur.marginales import (
+    CAPACITES,
+    NON_SELECTIVES,
+    PART_DES_VOEUX,
+    PART_LYCEES_ACCUEIL,
+    PART_PUBLIQUE,
+    PART_REMPLIE,
+    VOEUX_PAR_PLACE,
+)
 from generateur.noms import COMMUNES, NOMS_DE_LYCEES, SPECIALITES
-from socle.academies import Academie
+from socle.academies import ACADEMIES, Academie
 from socle.formations import TypeFormation
 from socle.identifiants import uai_letter
 
@@ -50,10 +60,17 @@ class Offre:
     formations: tuple[dict[str, str], ...]
 
 
+CODE = "cod_aff_form"
+"""The official code: the national file has had it or not, by year."""
+
+
 def generate(academie: Academie, *, lycees: int, superieurs: int, formations: int, seed: int) -> Offre:
     """An offer of `formations` rows by `lycees` lycées and `superieurs` other establishments of `academie`.
 
-    The same arguments give the same offer.
+    The same arguments give the same offer; two académies share no number.
+
+    Raises:
+        ValueError: more establishments than the académie has numbers for, a thousand a département.
     """
     rng = random.Random(f"offre-{academie.slug}-{seed}")  # noqa: S311 - fictitious data
     etablissements = tuple(_etablissements(rng, academie, lycees, superieurs))
@@ -62,11 +79,34 @@ def generate(academie: Academie, *, lycees: int, superieurs: int, formations: in
     return Offre(etablissements, rows)
 
 
+def generate_nation(*, lycees: int, superieurs: int, formations: int, seed: int) -> Offre:
+    """An offer of that size over all the académies of the ministry, in shares that follow their départements."""
+    academies = [academie for academie in ACADEMIES if academie.domaine_courriel]
+    weights = list(accumulate(len(academie.departements) for academie in academies))
+
+    def part(total: int, rank: int) -> int:
+        before = weights[rank - 1] if rank else 0
+        return total * weights[rank] // weights[-1] - total * before // weights[-1]
+
+    offres = [
+        generate(
+            academie,
+            lycees=max(1, part(lycees, rank)),
+            superieurs=part(superieurs, rank),
+            formations=part(formations, rank),
+            seed=seed,
+        )
+        for rank, academie in enumerate(academies)
+    ]
+    return Offre(
+        tuple(chain.from_iterable(offre.etablissements for offre in offres)),
+        tuple(chain.from_iterable(offre.formations for offre in offres)),
+    )
+
+
 def _etablissements(rng: random.Random, academie: Academie, lycees: int, superieurs: int) -> Iterator[Etablissement]:
-    first = academie.departements[0]
-    departement = _CORSICA.get(first, first).zfill(3)
     for rank in range(lycees + superieurs):
-        digits = f"{departement}9{rank:03d}"
+        digits = _uai_digits(academie, rank)
         commune = rng.choice(COMMUNES)
         is_lycee = rank < lycees
         kind = "Lycée" if is_lycee else "Institut supérieur"
@@ -80,10 +120,21 @@ def _etablissements(rng: random.Random, academie: Academie, lycees: int, superie
         )
 
 
+def _uai_digits(academie: Academie, rank: int) -> str:
+    """Numbers from 9000 on in each département: real ones are lower."""
+    departements = [d for d in academie.departements if d in _CORSICA or academie.slug != "corse"]
+    turn, number = divmod(rank, 1000)
+    if turn >= len(departements):
+        raise ValueError(f"{academie.nom}: {rank + 1} establishments, {len(departements)} thousand numbers")
+    departement = departements[turn]
+    return f"{_CORSICA.get(departement, departement).zfill(3)}9{number:03d}"
+
+
 def _formation(rng: random.Random, host: Etablissement, rank: int) -> dict[str, str]:
     types = _IN_A_LYCEE if host.lycee else tuple(PART_DES_VOEUX)
     kind = rng.choices(types, [PART_DES_VOEUX[t] for t in types])[0]
     least, most = CAPACITES[kind]
+    capacite = rng.randint(least, most)
     return {
         "cod_uai": host.uai,
         "g_ea_lib_vx": host.nom,
@@ -94,14 +145,48 @@ def _formation(rng: random.Random, host: Etablissement, rank: int) -> dict[str, 
         "fili": _FILIERES[kind],
         "select_form": "formation non sélective" if kind in NON_SELECTIVES else "formation sélective",
         "g_olocalisation_des_formations": f"{rng.uniform(48, 49):.5f}, {rng.uniform(2, 3):.5f}",
-        "capa_fin": str(rng.randint(least, most)),
-        "cod_aff_form": str(90_000 + rank),
+        "capa_fin": str(capacite),
+        **_past_figures(rng, capacite),
+        CODE: f"{host.academie.code}{rank:05d}",
     }
 
 
-def write_offre(offre: Offre, path: Path) -> None:
-    """The rows of the offer, as the national file has them."""
-    _write(path, offre.formations)
+def _past_figures(rng: random.Random, capacite: int) -> dict[str, str]:
+    """What the file tells of the session before, in the order of its columns."""
+    general = rng.uniform(0, 100)
+    techno = rng.uniform(0, 100 - general)
+    return {
+        "voe_tot": str(round(capacite * rng.lognormvariate(*VOEUX_PAR_PLACE))),
+        "acc_tot": str(round(capacite * rng.uniform(*PART_REMPLIE))),
+        "pct_bours_candidats": f"{rng.uniform(5, 40):.2f}",
+        "pct_bours_admis": f"{rng.uniform(5, 45):.2f}",
+        "taux_acces_ens": f"{rng.uniform(5, 100):.1f}",
+        "pct_f": f"{rng.uniform(0, 100):.2f}",
+        "pct_aca_orig_idf": f"{rng.uniform(30, 100):.1f}",
+        "pct_bg": f"{general:.1f}",
+        "pct_bt": f"{techno:.1f}",
+        "pct_bp": f"{100 - general - techno:.1f}",
+    }
+
+
+def write_offre(offre: Offre, path: Path, *, codes: bool = True) -> None:
+    """The rows of the offer, with the columns of the national file; without official codes when `codes` is not."""
+    left_out = frozenset() if codes else frozenset({CODE})
+    _write(path, tuple({k: v for k, v in row.items() if k not in left_out} for row in offre.formations))
+
+
+def formations_offertes(rows: Iterable[Mapping[str, str]], *, session: int) -> list[FormationOfferte]:
+    """What candidates may wish for, of rows that have the official code."""
+    types = {filiere: kind for kind, filiere in _FILIERES.items()}
+    return [
+        FormationOfferte(
+            id=f"{session}/{row[CODE]}",
+            type=types[row["fili"]],
+            selective=row["select_form"] == "formation sélective",
+            capacite=int(row["capa_fin"]),
+        )
+        for row in rows
+    ]
 
 
 def write_lycees(offre: Offre, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 _PAGE = Path(__file__).resolve().parents[1] / "docs/variables-environnement.md"
 _COMMON = "kit.settings:ServiceSettings"
 _SERVICES = {
+    "identity": "services.identity.settings:IdentitySettings",
     "offre": "services.offre.settings:OffreSettings",
     "pilotage": "services.pilotage.settings:PilotageSettings",
     "rapports": "services.rapports.settings:RapportsSettings",
@@ -24,6 +25,8 @@ _LOCAL = (
     ("PORT_KAFKA", "9092", "Port of the embedded Kafka."),
     ("PORT_KAFKA_CONTROLEUR", "9093", "Port of its controller."),
     ("PORT_ZIPKIN", "9411", "Port of the trace viewer."),
+    ("PORT_SMTP", "1025", "Port on which the catcher takes mail."),
+    ("PORT_COURRIELS", "8025", "Port of the catcher's page, where mail and SMS are read."),
     ("DOSSIER_PLATEFORME", "`.local/run`", "Where `make up` keeps its data, logs and keys."),
     ("DONNEES_REELLES", "none", "Folder of the national open data, for the tests and bars that read them."),
 )

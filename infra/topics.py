@@ -1,30 +1,54 @@
-"""Creates the topics that infra/topics.yaml declares: `python -m infra.topics`."""
+"""The topics that infra/topics.yaml declares, and their creation: `python -m infra.topics creer`."""
 
+import argparse
 import asyncio
+import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 _FILE = Path(__file__).with_name("topics.yaml")
-_MS = {"h": 3_600_000, "d": 86_400_000}
-_DEAD_LETTERS_KEPT_MS = 30 * _MS["d"]
-_WAIT_SECONDS = 1.0
+_HOUR = 3_600_000
+_MS = {"h": _HOUR, "d": 24 * _HOUR}
+_DEAD_LETTERS = {"cleanup.policy": "delete", "retention.ms": str(30 * _MS["d"])}
+_NOMINATIVE = {
+    "max.compaction.lag.ms": str(24 * _HOUR),
+    "segment.ms": str(12 * _HOUR),
+    "delete.retention.ms": str(30 * _MS["d"]),
+}
+"""A person who is erased is gone from the disk within a day and a half, and readers have a month to hear of it (§4)."""
+
+_ACADEMIE = "{academie}"
+_NAME = re.compile(r"(\{academie\}\.)?[a-z]+\.[a-z]+\.v[1-9]\d*")
+_SLUG = re.compile(r"[a-z]+(-[a-z]+)*")
+_REQUIRED = frozenset({"writer", "readers", "purpose"})
+_OPTIONAL = frozenset({"keep", "nominative"})
+
+DEMONSTRATION = ("creteil",)
+"""The académies that have topics of their own where no others are asked for."""
+
+_POLL_SECONDS = 0.5
+_SAY_AGAIN_SECONDS = 10.0
 
 
 class TopicsRefused(Exception):
-    """The topics that exist cannot be made what the file declares."""
+    """The file declares what cannot be, or the topics that exist cannot be made what it declares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as declared; `keep_ms` is None for a compacted one."""
+    """A topic as declared; `keep_ms` is None for a compacted one, which holds the last state of each key."""
 
     name: str
     partitions: int
@@ -32,82 +56,150 @@ class Topic:
     readers: tuple[str, ...]
     purpose: str
     keep_ms: int | None
+    nominative: bool = False
 
     def config(self) -> dict[str, str]:
+        """Its configuration, in Kafka's words."""
         if self.keep_ms is not None:
             return {"cleanup.policy": "delete", "retention.ms": str(self.keep_ms)}
-        return {"cleanup.policy": "compact"}
+        return {"cleanup.policy": "compact"} | (_NOMINATIVE if self.nominative else {})
 
     def new(self, prefix: str) -> list[NewTopic]:
         """The topic and its dead letters, to be created."""
-        dead = {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTERS_KEPT_MS)}
         return [
             NewTopic(prefix + self.name, self.partitions, 1, topic_configs=self.config()),
-            NewTopic(f"{prefix}{self.name}.dlq", self.partitions, 1, topic_configs=dead),
+            NewTopic(f"{prefix}{self.name}.dlq", self.partitions, 1, topic_configs=_DEAD_LETTERS),
         ]
 
 
-def load(file: Path = _FILE) -> list[Topic]:
-    """The declared topics."""
+def load(file: Path = _FILE, *, academies: Sequence[str] = DEMONSTRATION) -> list[Topic]:
+    """The declared topics; a name that begins by `{academie}` stands for one topic of each académie.
+
+    Raises:
+        TopicsRefused: an entry is not as it should be; it is named.
+    """
+    wrong = [slug for slug in academies if not _SLUG.fullmatch(slug)]
+    if wrong:
+        raise TopicsRefused(f"{wrong[0]!r} is not the short name of an académie, such as aix-marseille")
     declared = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return list(
+        chain.from_iterable(
+            _topics(name, declared["partitions"], fields, academies) for name, fields in declared["topics"].items()
+        )
+    )
+
+
+def _topics(name: str, partitions: int, fields: Mapping[str, Any], academies: Sequence[str]) -> list[Topic]:
+    if not _NAME.fullmatch(name):
+        raise TopicsRefused(f"topic {name}: a name is <service>.<aggregates>.v<number>")
+    if wrong := sorted((_REQUIRED - fields.keys()) | (fields.keys() - _REQUIRED - _OPTIONAL)):
+        raise TopicsRefused(f"topic {name}: missing or unknown: {', '.join(wrong)}")
+    keep, nominative = fields.get("keep"), bool(fields.get("nominative", False))
+    if nominative and keep is not None:
+        raise TopicsRefused(f"topic {name}: nominative states are compacted, not kept for a while")
     return [
         Topic(
-            name=name,
-            partitions=declared["partitions"],
-            writer=topic["writer"],
-            readers=tuple(topic["readers"]),
-            purpose=topic["purpose"],
-            keep_ms=_milliseconds(topic["keep"]) if "keep" in topic else None,
+            name=full_name,
+            partitions=partitions,
+            writer=fields["writer"],
+            readers=tuple(fields["readers"]),
+            purpose=fields["purpose"],
+            keep_ms=None if keep is None else _milliseconds(name, keep),
+            nominative=nominative,
         )
-        for name, topic in declared["topics"].items()
+        for full_name in (
+            [name.replace(_ACADEMIE, slug) for slug in academies] if name.startswith(_ACADEMIE) else [name]
+        )
     ]
 
 
-def _milliseconds(text: str) -> int:
-    match = re.fullmatch(r"(\d+)([hd])", text)
+def _milliseconds(name: str, text: str) -> int:
+    match = re.fullmatch(r"(\d+)([hd])", str(text))
     if match is None:
-        raise TopicsRefused(f"keep: {text!r} is not a number of hours (1h) or days (30d)")
+        raise TopicsRefused(f"topic {name}: keep: {text!r} is not a number of hours (1h) or days (30d)")
     return int(match[1]) * _MS[match[2]]
 
 
 async def create(bootstrap_servers: str, prefix: str, topics: Sequence[Topic]) -> int:
     """Create those that are missing, all at once; return how many topics (dead letters included) were created.
 
-    Waits for Kafka, and says so, for as long as it is away.
+    Those that exist are given the configuration that is declared. Waits for Kafka, and says so, while it is away.
 
     Raises:
-        TopicsRefused: one exists with another number of partitions, which never changes.
+        TopicsRefused: one exists with another number of partitions, which never changes, or Kafka refuses one.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    while True:
-        try:
-            await admin.start()
-            break
-        except KafkaConnectionError:
-            sys.stderr.write(f"waiting for Kafka at {bootstrap_servers}\n")
-            await asyncio.sleep(_WAIT_SECONDS)
+    admin = await _connected(bootstrap_servers)
     try:
         wanted = {new.name: new for topic in topics for new in topic.new(prefix)}
-        existing = set(await admin.list_topics()) & set(wanted)
-        for described in await admin.describe_topics(sorted(existing)) if existing else ():
-            count = len(described["partitions"])
-            if count != wanted[described["topic"]].num_partitions:
-                raise TopicsRefused(f"topic {described['topic']} has {count} partitions, which never change")
+        existing = sorted(set(await admin.list_topics()) & wanted.keys())
+        if existing:
+            await _configure(admin, [wanted[name] for name in existing])
         missing = [new for name, new in wanted.items() if name not in existing]
         if missing:
-            await admin.create_topics(missing)
+            # The client raises nothing: each topic has its own answer.
+            for name, code, *message in (await admin.create_topics(missing)).topic_errors:
+                _check(name, code, *message)
         return len(missing)
     finally:
         await admin.close()
 
 
+async def _connected(bootstrap_servers: str) -> AIOKafkaAdminClient:
+    said = -_SAY_AGAIN_SECONDS
+    while True:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+        try:
+            await admin.start()
+        except KafkaConnectionError:
+            await admin.close()
+            if time.monotonic() - said >= _SAY_AGAIN_SECONDS:
+                sys.stderr.write(f"waiting for Kafka at {bootstrap_servers}\n")
+                said = time.monotonic()
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return admin
+
+
+async def _configure(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> None:
+    """Bring topics that exist to what is declared, but for the number of their partitions, which must be right."""
+    partitions = {topic.name: topic.num_partitions for topic in topics}
+    for described in await admin.describe_topics(list(partitions)):
+        name, count = described["topic"], len(described["partitions"])
+        if count != partitions[name]:
+            raise TopicsRefused(
+                f"topic {name} has {count} partitions and {partitions[name]} are declared: they never change"
+            )
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.topic_configs) for topic in topics]
+    for response in await admin.alter_configs(resources):
+        for code, message, _kind, name in response.resources:
+            _check(name, code, message)
+
+
+def _check(name: str, code: int, message: str | None = None) -> None:
+    # Another process that creates the same topics may have been faster.
+    if code not in (0, TopicAlreadyExistsError.errno):
+        raise TopicsRefused(f"topic {name}: {message or for_code(code).__name__}")
+
+
+def read_academies(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The académies that have topics of their own: ACADEMIES_TOPICS, comma-separated, or the demonstration's."""
+    slugs = (slug.strip() for slug in environment.get("ACADEMIES_TOPICS", "").split(","))
+    return tuple(slug for slug in slugs if slug) or DEMONSTRATION
+
+
 def main() -> None:
-    """Create the topics on KAFKA_BOOTSTRAP_SERVERS, under PREFIXE_TOPICS."""
+    """Create the topics on KAFKA_BOOTSTRAP_SERVERS, under PREFIXE_TOPICS, for ACADEMIES_TOPICS."""
+    parser = argparse.ArgumentParser(prog="python -m infra.topics", description=main.__doc__)
+    parser.add_argument("command", choices=["creer"])
+    parser.parse_args()
+    # What it would say of a broker that is away, we say once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if not servers:
         raise SystemExit("setting KAFKA_BOOTSTRAP_SERVERS: Field required")
     try:
-        count = asyncio.run(create(servers, os.environ.get("PREFIXE_TOPICS", ""), load()))
+        topics = load(academies=read_academies(os.environ))
+        count = asyncio.run(create(servers, os.environ.get("PREFIXE_TOPICS", ""), topics))
     except TopicsRefused as error:
         raise SystemExit(str(error)) from None
     sys.stdout.write(f"{count} topics created\n")

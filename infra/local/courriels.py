@@ -3,36 +3,54 @@
 `python -m infra.local.courriels` takes mail on PORT_SMTP, and SMS and readers on PORT_COURRIELS.
 """
 
+import asyncio
 import email
 import email.policy
-import html
 import itertools
+import json
 import os
+import re
+import socket
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.message import EmailMessage
 
 import uvicorn
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from infra.local import courriels_page
+from infra.local.processes import StartFailed, read_port
+
 _KEPT = 500
+_LONGEST_TEXT = 20_000
+_LARGEST_MAIL = 2_000_000
+_LARGEST_SMS = 16_384
+_CUT = "\n[…] (la suite n'a pas été gardée)"
+_NUMBER = re.compile(r"\+?\d{4,15}")
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
 }
+_HOSTS = ["127.0.0.1", "localhost"]
+"""Others are refused: a site on the web that has its name point here would otherwise read the codes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A mail (`sujet` is its subject) or an SMS (it has none), as it was sent."""
+    """A mail (`sujet` is its subject) or an SMS (it has none), as it was sent; `recu_le` in UTC."""
 
     id: int
     recu_le: str
@@ -40,6 +58,9 @@ class Message:
     destinataires: tuple[str, ...]
     sujet: str
     texte: str
+
+    def is_to(self, destinataire: str) -> bool:
+        return destinataire.casefold() in (one.casefold() for one in self.destinataires)
 
 
 @dataclass(slots=True)
@@ -50,15 +71,17 @@ class Boite:
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def keep(self, canal: str, destinataires: Sequence[str], sujet: str, texte: str) -> Message:
-        """Take a message in."""
+        """Take a message in; of a very long one, the beginning."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        message = Message(next(self._numbers), now, canal, tuple(destinataires), sujet, texte)
+        text = texte if len(texte) <= _LONGEST_TEXT else texte[:_LONGEST_TEXT] + _CUT
+        message = Message(next(self._numbers), now, canal, tuple(destinataires), sujet[:_LONGEST_TEXT], text)
         self._messages.appendleft(message)
         return message
 
     def list(self, destinataire: str | None) -> list[Message]:
         """All messages, or those to one address or number."""
-        return [m for m in self._messages if destinataire is None or destinataire in m.destinataires]
+        # A copy, made at once: mail may come in by another thread.
+        return [m for m in tuple(self._messages) if destinataire is None or m.is_to(destinataire)]
 
 
 class _Smtp:
@@ -69,13 +92,22 @@ class _Smtp:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
-        parsed = email.message_from_bytes(content, policy=email.policy.default)
-        self._boite.keep("courriel", envelope.rcpt_tos, str(parsed["subject"] or ""), _text(parsed))
+        sujet, texte = read_mail(content)
+        self._boite.keep("courriel", envelope.rcpt_tos, sujet, texte)
         return "250 Message accepted for delivery"
 
 
+def read_mail(content: bytes) -> tuple[str, str]:
+    """The subject of a mail and the text a person would read; of what is no proper mail, all of it, as it came."""
+    try:
+        parsed = email.message_from_bytes(content, policy=email.policy.default)
+        return str(parsed["subject"] or ""), _text(parsed)
+    except (MessageError, LookupError, ValueError, TypeError, AttributeError):
+        # The standard library's parser raises these on some of what it should merely find faulty.
+        return "", content.decode(errors="replace")
+
+
 def _text(message: EmailMessage) -> str:
-    """The plain text of a mail, what a person would read."""
     body = message.get_body(("plain", "html"))
     return "" if body is None else str(body.get_content())
 
@@ -83,19 +115,23 @@ def _text(message: EmailMessage) -> str:
 def create_app(boite: Boite) -> Starlette:
     """The pages and the doors of the box."""
 
-    async def page(_request: Request) -> Response:
-        return HTMLResponse(_page(boite.list(None)), headers=_HEADERS)
+    async def page(request: Request) -> Response:
+        destinataire = request.query_params.get("destinataire", "").strip()
+        return HTMLResponse(courriels_page.render(boite.list(destinataire or None), destinataire), headers=_HEADERS)
 
     async def style(_request: Request) -> Response:
-        return Response(_STYLE, media_type="text/css", headers=_HEADERS)
+        return Response(courriels_page.STYLE, media_type="text/css", headers=_HEADERS)
 
     async def messages(request: Request) -> Response:
-        return JSONResponse([asdict(m) for m in boite.list(request.query_params.get("destinataire"))])
+        found = boite.list(request.query_params.get("destinataire"))
+        return JSONResponse([asdict(message) for message in found], headers=_HEADERS)
 
     async def sms(request: Request) -> Response:
-        sent = await request.json()
-        kept = boite.keep("sms", [str(sent["numero"])], "", str(sent["texte"]))
-        return JSONResponse({"id": kept.id}, status_code=201)
+        try:
+            numero, texte = _read_sms(await _body(request))
+        except ValueError as error:
+            return JSONResponse({"erreur": str(error)}, status_code=400)
+        return JSONResponse({"id": boite.keep("sms", [numero], "", texte).id}, status_code=201)
 
     return Starlette(
         routes=[
@@ -103,52 +139,76 @@ def create_app(boite: Boite) -> Starlette:
             Route("/style.css", style),
             Route("/messages", messages),
             Route("/sms", sms, methods=["POST"]),
-        ]
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)],
     )
 
 
-def _page(messages: Sequence[Message]) -> str:
-    articles = "".join(_article(message) for message in messages) or "<p>Aucun message pour l'instant.</p>"
-    return (
-        '<!doctype html><html lang="fr"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<title>Courriels et SMS de la plateforme locale</title>"
-        '<link rel="stylesheet" href="/style.css"></head>'
-        "<body><main><h1>Courriels et SMS</h1>"
-        "<p>Rien n'a quitté cette machine. Le plus récent est en haut ; rechargez la page pour voir la suite.</p>"
-        f"{articles}</main></body></html>"
-    )
+async def _body(request: Request) -> bytes:
+    """The body of a request.
+
+    Raises:
+        ValueError: it is longer than any SMS.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_SMS:
+            raise ValueError(f"Le message dépasse {_LARGEST_SMS} octets : envoyez-le en plusieurs fois.")
+    return bytes(body)
 
 
-def _article(message: Message) -> str:
-    title = message.sujet or "SMS"
-    return (
-        f"<article><h2>{html.escape(title)}</h2>"
-        f"<p>à {html.escape(', '.join(message.destinataires))}, "
-        f'<time datetime="{message.recu_le}">{message.recu_le}</time></p>'
-        f"<pre>{html.escape(message.texte)}</pre></article>"
-    )
+def _read_sms(body: bytes) -> tuple[str, str]:
+    """The number and the text of an SMS.
+
+    Raises:
+        ValueError: it has not the form `{"numero": "+33600000000", "texte": "…"}`; it says what is wrong, in French.
+    """
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        raise ValueError("Le corps de la requête n'est pas du JSON : envoyez un objet.") from None
+    numero, texte = (sent.get("numero"), sent.get("texte")) if isinstance(sent, dict) else (None, None)
+    if not isinstance(numero, str) or not _NUMBER.fullmatch(numero):
+        raise ValueError("Le champ « numero » manque ou est incorrect : donnez un numéro tel que +33600000000.")
+    if not isinstance(texte, str) or not texte:
+        raise ValueError("Le champ « texte » manque : donnez le texte du message.")
+    return numero, texte
 
 
-_STYLE = """
-body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: #161616; background: #f6f6f6; }
-main { max-width: 46rem; margin: 0 auto; padding: 1rem; }
-article { background: #fff; border-left: 4px solid #000091; padding: .5rem 1rem; margin: 1rem 0; }
-h2 { font-size: 1.1rem; margin: .25rem 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
-"""
+async def serve(smtp: socket.socket, http: socket.socket) -> None:
+    """Take mail and show it on sockets that listen already, until told to stop by a signal."""
+    boite = Boite()
+    loop = asyncio.get_running_loop()
+
+    def connection() -> SMTP:
+        return SMTP(_Smtp(boite), data_size_limit=_LARGEST_MAIL, enable_SMTPUTF8=True, hostname="localhost", loop=loop)
+
+    config = uvicorn.Config(create_app(boite), access_log=False, log_level="warning", server_header=False)
+    async with await loop.create_server(connection, sock=smtp):
+        await uvicorn.Server(config).serve(sockets=[http])
+
+
+def _listen(setting: str, default: int) -> socket.socket:
+    """A socket that listens on the port that a setting gives, on the loopback address only.
+
+    Raises:
+        StartFailed: the setting is no port, or another program has it.
+    """
+    port = read_port(os.environ, setting, default)
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        raise StartFailed(f"port {port} is taken by another program: stop that program, or set {setting}.") from None
 
 
 def main() -> None:
     """Serve until told to stop, on the loopback address only."""
-    boite = Boite()
-    smtp = Controller(_Smtp(boite), hostname="127.0.0.1", port=int(os.environ.get("PORT_SMTP", "1025")))
-    smtp.start()
     try:
-        port = int(os.environ.get("PORT_COURRIELS", "8025"))
-        uvicorn.run(create_app(boite), host="127.0.0.1", port=port, access_log=False, log_level="warning")
-    finally:
-        smtp.stop()
+        smtp, http = _listen("PORT_SMTP", 1025), _listen("PORT_COURRIELS", 8025)
+    except StartFailed as error:
+        raise SystemExit(str(error)) from None
+    asyncio.run(serve(smtp, http))
 
 
 if __name__ == "__main__":

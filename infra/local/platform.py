@@ -1,6 +1,7 @@
 """The whole platform on this machine: `python -m infra.local.platform`, which `make up` calls."""
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -10,24 +11,36 @@ from pathlib import Path
 
 from infra import topics
 from infra.local import stack
+from infra.local.demonstration import MOT_DE_PASSE, comptes
 from infra.local.installation import install
-from infra.local.processes import Part, Running, StartFailed, complete
-from infra.local.stack import LOCAL, Ports, read_port
+from infra.local.processes import ROOT, Part, Running, StartFailed, complete, read_port
+from infra.local.stack import LOCAL, Ports
 from infra.local.supervisor import Step, Supervisor, quiet, run
 
 _PYTHON = LOCAL / "venv/bin/python"
 
-SERVICES = {"offre": 4002, "pilotage": 4004, "rapports": 4005}
+SERVICES = {"identity": 4001, "offre": 4002, "pilotage": 4004, "rapports": 4005}
 """The services, with the ports of their HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything listens, and the folder that holds its data, logs and keys."""
+    """Where everything listens, the folder of its data, logs and keys, and the académies with topics of their own."""
 
     folder: Path
     ports: Ports
     services: Mapping[str, int]
+    gateway: int
+    identity_grpc: int
+    academies: Sequence[str]
+
+    @property
+    def identity_url(self) -> str:
+        return f"http://127.0.0.1:{self.services['identity']}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway}/graphql"
 
     @property
     def data(self) -> Path:
@@ -51,7 +64,14 @@ class Settings:
             "MODE": "local",
             "MONGODB_URI": self.ports.mongodb_uri,
             "KAFKA_BOOTSTRAP_SERVERS": self.ports.kafka_bootstrap_servers,
-            "IDENTITY_URL": "http://127.0.0.1:4001",
+            "IDENTITY_URL": self.identity_url,
+            "IDENTITY_GRPC": f"127.0.0.1:{self.identity_grpc}",
+            "IDENTITY_GRPC_PORT": str(self.identity_grpc),
+            "PASSERELLE_PORT": str(self.gateway),
+            "PASSERELLE_SUPERGRAPHE": str(ROOT / "graphe/supergraph.graphql"),
+            "PASSERELLE_SOUS_GRAPHES": ",".join(
+                f"{name}=http://127.0.0.1:{port}/graphql" for name, port in self.services.items()
+            ),
             "CLES_SERVICES": str(self.keys),
             "SMTP_URL": self.ports.smtp_url,
             "OTEL_TRACES_EXPORTER": "zipkin",
@@ -70,17 +90,21 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         folder=Path(environment.get("DOSSIER_PLATEFORME", LOCAL / "run")).resolve(),
         ports=Ports.read(environment),
         services={name: read_port(environment, f"{name.upper()}_PORT", default) for name, default in SERVICES.items()},
+        gateway=read_port(environment, "PASSERELLE_PORT", 4000),
+        identity_grpc=read_port(environment, "IDENTITY_GRPC_PORT", 5001),
+        academies=topics.read_academies(environment),
     )
 
 
 def service(name: str, settings: Settings) -> Part:
     """A service of ours as a process."""
     port = settings.services[name]
+    own_keys = ("cles-identity",) if name == "identity" else ()
     return Part(
         name=name,
         command=[str(_PYTHON), "-m", f"services.{name}", "servir"],
         environment=settings.environment(),
-        after=("mongodb", "topics", "cles"),
+        after=("mongodb", "topics", "cles", *own_keys),
         ports={f"{name.upper()}_PORT": port},
         ready=stack.http_ready(f"http://127.0.0.1:{port}/sante/pret"),
     )
@@ -104,16 +128,26 @@ def nodes(settings: Settings) -> list[Part | Step]:
     ports, data, folder = settings.ports, settings.data, settings.demonstration
 
     async def create_topics() -> None:
-        await topics.create(ports.kafka_bootstrap_servers, "", topics.load())
+        try:
+            declared = topics.load(academies=settings.academies)
+            await topics.create(ports.kafka_bootstrap_servers, "", declared)
+        except topics.TopicsRefused as error:
+            raise StartFailed(str(error)) from None
 
     async def create_keys() -> None:
-        names = ("identity", *settings.services)
-        await complete("cles", [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *names], {}, settings.logs)
+        command = [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *settings.services]
+        await complete("cles", command, {}, settings.logs)
 
     async def generate() -> None:
         if not (folder / "offre.csv").exists():
             command = [str(_PYTHON), "-m", "generateur", "offre", str(folder)]
             await complete("fichiers", command, settings.environment(), settings.logs)
+
+    async def load_accounts() -> None:
+        accounts = folder / "comptes.json"
+        accounts.write_text(json.dumps([compte.ligne for compte in comptes(folder)]), encoding="utf-8")
+        command = [str(_PYTHON), "-m", "services.identity", "charger-comptes"]
+        await complete("comptes", command, settings.environment(), settings.logs, given=accounts)
 
     offre = ("services.offre", "charger-lycees", str(folder / "lycees.csv"))
     formations = ("services.offre", "charger-formations", str(folder / "offre.csv"))
@@ -123,12 +157,15 @@ def nodes(settings: Settings) -> list[Part | Step]:
         stack.courriels(ports),
         stack.zipkin(ports),
         Step(name="cles", run=create_keys),
+        load("cles-identity", ("services.identity", "creer-cles"), settings, after=("mongodb", "cles")),
         Step(name="fichiers", run=generate),
         Step(name="topics", run=create_topics, after=("kafka",)),
         *(service(name, settings) for name in settings.services),
+        gateway(settings),
         load("calendriers", ("services.pilotage", "charger-calendriers"), settings, after=("pilotage", "zipkin")),
         load("lycees", offre, settings, after=("offre", "fichiers", "zipkin")),
         load("formations", formations, settings, after=("lycees", *settings.services)),
+        Step(name="comptes", run=load_accounts, after=("identity", "fichiers")),
     ]
 
 
@@ -136,6 +173,17 @@ _CREATE_KEYS = (
     "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
     "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"
 )
+
+
+def gateway(settings: Settings) -> Part:
+    """The gateway as a process."""
+    return Part(
+        name="gateway",
+        command=[str(_PYTHON), "-m", "gateway"],
+        environment=settings.environment(),
+        ports={"PASSERELLE_PORT": settings.gateway},
+        ready=stack.http_ready(f"http://127.0.0.1:{settings.gateway}/sante/pret"),
+    )
 
 
 class Platform:
@@ -164,19 +212,23 @@ class Platform:
 
 
 def describe(settings: Settings, seconds: float) -> str:
-    """What to open, once everything runs."""
-    lines = [f"The platform runs (started in {seconds:.0f} s). Ctrl-C stops it.", ""]
-    lines += [
-        f"  {name:<10} http://127.0.0.1:{port}/graphql (GraphQL subgraph)" for name, port in settings.services.items()
-    ]
-    lines += [
-        f"  courriels  {settings.ports.courriels_url}/ (the mail and SMS that were sent)",
-        f"  traces     http://127.0.0.1:{settings.ports.zipkin}/",
-        f"  MongoDB    {settings.ports.mongodb_uri}",
-        f"  Kafka      {settings.ports.kafka_bootstrap_servers}",
+    """What to open and whom to sign in as, once everything runs."""
+    ports = settings.ports
+    lines = [
+        f"The platform runs (started in {seconds:.0f} s). Ctrl-C stops it.",
+        "",
+        f"  GraphQL    {settings.gateway_url}",
+        f"  sign-in    {settings.identity_url}/.well-known/openid-configuration (OpenID Connect)",
+        f"  mail, SMS  {ports.courriels_url}/",
+        f"  traces     http://127.0.0.1:{ports.zipkin}/",
+        f"  MongoDB    {ports.mongodb_uri}",
+        f"  Kafka      {ports.kafka_bootstrap_servers}",
         f"  logs       {settings.logs}/",
+        "",
+        f"Accounts of the demonstration, password {MOT_DE_PASSE}; `make jeton COMPTE=<name>` signs one in:",
+        *(f"  {c.nom_court:<15} {c.courriel:<42} {c.description}" for c in comptes(settings.demonstration)),
     ]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 async def _main() -> None:

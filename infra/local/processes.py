@@ -50,6 +50,7 @@ class Part:
         ports: those it binds, with the setting that moves each.
         before: what is to be done each time before it starts (formatting a disk, say).
         within: seconds it may take to be ready.
+        given: a file that it reads as its standard input.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     before: Callable[[], None] | None = None
     within: float = 60.0
+    given: Path | None = None
 
 
 @dataclass(slots=True)
@@ -145,6 +147,18 @@ def free_ports(count: int) -> list[int]:
     return [next(free) for _ in range(count)]
 
 
+def read_port(environment: Mapping[str, str], setting: str, default: int) -> int:
+    """The port that a variable gives.
+
+    Raises:
+        StartFailed: it is not a port; the variable is named.
+    """
+    value = environment.get(setting, str(default))
+    if not value.isdecimal() or not 1 <= int(value) <= 65535:
+        raise StartFailed(f"setting {setting}: {value!r} is not a port")
+    return int(value)
+
+
 def launch(part: Part, folder: Path) -> Running:
     """Start the process without waiting for it to be ready; its output goes to `folder`/<name>.log."""
     if part.before is not None:
@@ -159,12 +173,12 @@ def spawn(part: Part, folder: Path) -> Running:
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{part.name}.log"
-    with log.open("ab") as output:
+    with log.open("ab") as output, (part.given or Path(os.devnull)).open("rb") as given:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             list(part.command),
             env={**os.environ, **_KEEP_BYTECODE, **part.environment},
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -189,8 +203,10 @@ def set_aside(folder: Path, name: str) -> None:
         log.replace(folder / f"{name}.previous.log")
 
 
-async def complete(name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-    """Run a command to its end; its output goes to `folder`/<name>.log, after that of others of this name.
+async def complete(
+    name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, given: Path | None = None
+) -> None:
+    """Run a command to its end, with the file `given` as its input; its output goes to `folder`/<name>.log.
 
     Raises:
         StartFailed: it failed; with the end of its log.
@@ -199,7 +215,7 @@ async def complete(name: str, command: Sequence[str], environment: Mapping[str, 
     async def ended() -> bool:
         return running.stopped()
 
-    running = spawn(Part(name=name, command=command, environment=environment, ready=ended), folder)
+    running = spawn(Part(name=name, command=command, environment=environment, ready=ended, given=given), folder)
     try:
         while not running.stopped():  # noqa: ASYNC110 - a process of the system sets no event of ours
             await asyncio.sleep(_POLL_SECONDS)

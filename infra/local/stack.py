@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from infra.local import jvm
-from infra.local.processes import ROOT, Part, StartFailed, free_ports
+from infra.local.processes import ROOT, Part, StartFailed, free_ports, read_port
 
 LOCAL = ROOT / ".local"
 
@@ -83,18 +83,6 @@ class Ports:
 
 def _usual() -> dict[str, int]:
     return {field.name: int(field.default) for field in fields(Ports) if isinstance(field.default, int)}
-
-
-def read_port(environment: Mapping[str, str], setting: str, default: int) -> int:
-    """The port that a variable gives.
-
-    Raises:
-        StartFailed: it is not a port; the variable is named.
-    """
-    value = environment.get(setting, str(default))
-    if not value.isdecimal() or not 1 <= int(value) <= 65535:
-        raise StartFailed(f"setting {setting}: {value!r} is not a port")
-    return int(value)
 
 
 def mongodb(ports: Ports, data: Path) -> Part:

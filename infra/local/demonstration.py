@@ -1,0 +1,75 @@
+"""The accounts of the demonstration: who can sign in on a local platform, with secrets that everybody knows.
+
+They are made for the establishments of the fictitious offer, so that what each may see is there to be seen. `identity`
+refuses such accounts, and the keys they come with, in any other mode.
+"""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MOT_DE_PASSE = "Tilleul-9-Passerelle-Ocre"
+_DOMAIN = "demonstration.example.org"
+
+
+@dataclass(frozen=True, slots=True)
+class Compte:
+    """An account: the name by which `make jeton` knows it, and what identity is told of it."""
+
+    nom_court: str
+    description: str
+    ligne: dict[str, Any]
+
+    @property
+    def courriel(self) -> str:
+        return str(self.ligne["courriel"])
+
+
+def comptes(folder: Path) -> list[Compte]:
+    """The accounts for the files in `folder`: those of a lycée with formations, its neighbour's head, those above."""
+    lycees = [row["uai"] for row in _rows(folder / "lycees.csv")]
+    hosts = {row["cod_uai"] for row in _rows(folder / "offre.csv")}
+    ici, ailleurs = [uai for uai in lycees if uai in hosts][:2]
+    return [
+        _compte("national", "équipe nationale", "Claude", "Ferrand", "ADMIN_NATIONAL"),
+        _compte("academie", "académie de Créteil", "Sacha", "Lenoir", "ADMIN_ACADEMIQUE", academie="creteil"),
+        _compte("chef", f"chef d'établissement, {ici}", "Camille", "Morvan", "CHEF_ETABLISSEMENT", uai=ici),
+        _compte("administrateur", f"administrateur, {ici}", "Dominique", "Vasseur", "ADMIN_ETABLISSEMENT", uai=ici),
+        _gestionnaire(ici),
+        _compte("voisin", f"chef d'établissement, {ailleurs}", "Alix", "Bertin", "CHEF_ETABLISSEMENT", uai=ailleurs),
+    ]
+
+
+def _compte(court: str, description: str, prenom: str, nom: str, role: str, **where: str) -> Compte:
+    return Compte(court, description, _ligne(court, prenom, nom, roles=[{"role": role, **where}]))
+
+
+def _gestionnaire(uai: str) -> Compte:
+    droit = {"uai": uai, "rubrique": "SIECLE", "niveau": "ECRITURE"}
+    role = {"role": "GESTIONNAIRE", "uai": uai}
+    ligne = _ligne("gestionnaire", "Lou", "Garnier", roles=[role], droits=[droit])
+    return Compte("gestionnaire", f"gestionnaire avec le droit SIECLE, {uai}", ligne)
+
+
+def _ligne(court: str, prenom: str, nom: str, **rights: object) -> dict[str, Any]:
+    return {
+        "courriel": f"{prenom}.{nom}@{_DOMAIN}".lower(),
+        "prenom": prenom,
+        "nom": nom,
+        "mot_de_passe": MOT_DE_PASSE,
+        "totp": totp(court),
+        **rights,
+    }
+
+
+def totp(nom_court: str) -> str:
+    """The TOTP secret of an account of the demonstration (base32), the same each time."""
+    letters = "".join(c for c in nom_court.upper() if c.isalpha())
+    return (letters * 32)[:32]
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8") as text:
+        yield from csv.DictReader(text, delimiter=";")

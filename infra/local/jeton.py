@@ -1,0 +1,38 @@
+"""`make jeton COMPTE=chef`: signs an account of the demonstration in and prints its access token.
+
+By the real pages, the real factors and PKCE, on a platform that `make up` runs; it is of no use anywhere else, since
+only the demonstration's secrets are known here.
+"""
+
+import asyncio
+import os
+import sys
+
+import httpx
+
+from infra.local.connexion import ConnexionRefusee, Personne, sign_in
+from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
+from infra.local.platform import read_settings
+from infra.local.processes import StartFailed
+
+
+def main() -> None:
+    """Print the token of the account that COMPTE names, or say which there are."""
+    try:
+        settings = read_settings(os.environ)
+        known = {compte.nom_court: compte for compte in comptes(settings.demonstration)}
+    except (StartFailed, OSError) as error:
+        raise SystemExit(f"make jeton: {error}; is the platform running (make up)?") from None
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    if asked not in known:
+        raise SystemExit(f"make jeton COMPTE=… : one of {', '.join(known)}")
+    personne = Personne(courriel=known[asked].courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(asked))
+    try:
+        jetons = asyncio.run(sign_in(settings.identity_url, settings.ports.courriels_url, personne))
+    except (ConnexionRefusee, httpx.HTTPError) as error:
+        raise SystemExit(f"make jeton: {error}") from None
+    sys.stdout.write(jetons.access_token + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A first look through a document: how it is really written, and that it declares nothing dangerous.
+
+« Encoding ISO-8859-15 in the prolog, but some files hold UTF-8 all the same: check both » (domaine.md §5.1).
+"""
+
+import codecs
+import re
+from dataclasses import dataclass, field
+
+from services.eleves.siecle.paquet import Document
+from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone
+
+_CHUNK = 256 * 1024
+_UTF8 = "utf-8"
+_DECLARABLE = {
+    # What exports of SIECLE declare, and what editors and scripts that save them again do. All agree with ASCII on its
+    # characters, so that markup can be searched for in bytes.
+    "iso-8859-15": "iso-8859-15",
+    "iso-8859-1": "iso-8859-1",
+    "windows-1252": "windows-1252",
+    "us-ascii": _UTF8,
+    "utf-8": _UTF8,
+}
+_DECLARATION = re.compile(rb"""\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']""")
+_FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")
+_OVERLAP = max(map(len, _FORBIDDEN)) - 1
+
+
+@dataclass(slots=True)
+class _Utf8:
+    """Whether what was fed is UTF-8: `wrong_line` is where it first is not."""
+
+    line: int = 1
+    wrong_line: int | None = None
+    _decoder: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder(_UTF8))
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> None:
+        if self.wrong_line is None:
+            try:
+                self._decoder.decode(chunk, final)
+            except UnicodeDecodeError as error:
+                self.wrong_line = self.line + error.object[: error.start].count(b"\n")
+        self.line += chunk.count(b"\n")
+
+
+def find_encoding(document: Document) -> str:
+    """The encoding to read the document with: UTF-8 whenever its bytes are that, else the one it declares.
+
+    Raises:
+        DoctypeInterdit: it declares a document type or entities.
+        EncodageErrone: it declares UTF-8 and is not, or declares an encoding that SIECLE does not use.
+        FichierRefuse: as `Document.open`.
+    """
+    utf8 = _Utf8()
+    with document.open() as flux:
+        chunk = flux.read(_CHUNK)
+        declared = _declared_encoding(document, chunk)
+        tail = b""
+        while chunk:
+            _refuse_doctype(document, tail + chunk)
+            utf8.feed(chunk)
+            tail = chunk[-_OVERLAP:]
+            chunk = flux.read(_CHUNK)
+    utf8.feed(b"", final=True)
+    if utf8.wrong_line is None:
+        return _UTF8
+    if declared == _UTF8:
+        raise EncodageErrone(
+            f"Le fichier « {document.nom} » s'annonce en UTF-8 et ne l'est pas (ligne {utf8.wrong_line}) : refaites "
+            "l'export depuis SIECLE, sans l'ouvrir ni l'enregistrer dans un autre logiciel."
+        )
+    return declared
+
+
+def _declared_encoding(document: Document, head: bytes) -> str:
+    found = _DECLARATION.match(head.removeprefix(codecs.BOM_UTF8))
+    if found is None:
+        return _UTF8
+    name = found[1].decode("ascii")
+    try:
+        return _DECLARABLE[name.lower()]
+    except KeyError:
+        raise EncodageErrone(
+            f"Le fichier « {document.nom} » s'annonce dans l'encodage {name}, que SIECLE n'emploie pas : refaites "
+            "l'export en ISO-8859-15 ou en UTF-8."
+        ) from None
+
+
+def _refuse_doctype(document: Document, data: bytes) -> None:
+    if any(mark in data for mark in _FORBIDDEN):
+        raise DoctypeInterdit(
+            f"Le fichier « {document.nom} » contient une déclaration DOCTYPE ou ENTITY, qu'aucun export de SIECLE ne "
+            "contient : refaites l'export."
+        )

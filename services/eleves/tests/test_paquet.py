@@ -1,0 +1,162 @@
+"""Opening what a school sends: good archives are read, hostile ones are refused before anything is done."""
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generateur.fautes import FauteFichier, spoil
+from generateur.siecle import ELEVES, write_eleves, zipped
+from services.eleves.siecle.lecture import read_document
+from services.eleves.siecle.paquet import Limites, open_document
+from services.eleves.siecle.refus import (
+    ArchiveChiffree,
+    ArchiveIllisible,
+    ArchiveImbriquee,
+    ArchiveInattendue,
+    BombeDeDecompression,
+    CheminInterdit,
+    FichierRefuse,
+    FichierTropVolumineux,
+    FichierVide,
+    FormatInconnu,
+)
+from services.eleves.tests.envois import document, ecole
+
+GOOD = write_eleves(ecole())
+
+
+def archive(*members: tuple[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, data in members:
+            opened.writestr(name, data)
+    return content.getvalue()
+
+
+def bytes_of(content: bytes) -> bytes:
+    with document(content, "envoi").open() as flux:
+        return flux.read()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD,
+        b"\xef\xbb\xbf" + GOOD,
+        b"\n  " + GOOD,
+        zipped(ELEVES, GOOD),
+        archive(("export/", b""), ("export/ElevesSansAdresses.xml", GOOD)),
+        archive(("ElevesSansAdresses.xml", GOOD), ("__MACOSX/._ElevesSansAdresses.xml", b"\x00"), (".DS_Store", b"x")),
+    ],
+    ids=["xml", "byte order mark", "blanks before", "zip", "in a folder", "what a Mac adds"],
+)
+def test_a_document_is_opened_zipped_or_not(content: bytes) -> None:
+    assert bytes_of(content).endswith(GOOD)
+
+
+def test_a_document_can_be_read_from_its_start_more_than_once() -> None:
+    opened = document(zipped(ELEVES, GOOD))
+    for _ in range(2):
+        with opened.open() as flux:
+            assert flux.read() == GOOD
+
+
+@pytest.mark.parametrize(
+    ("faute", "refus"),
+    [
+        (FauteFichier.VIDE, FichierVide),
+        (FauteFichier.TEXTE, FormatInconnu),
+        (FauteFichier.ZIP_TRONQUE, ArchiveIllisible),
+        (FauteFichier.ZIP_PLUSIEURS, ArchiveInattendue),
+        (FauteFichier.ZIP_SANS_XML, ArchiveInattendue),
+        (FauteFichier.ZIP_IMBRIQUE, ArchiveImbriquee),
+        (FauteFichier.ZIP_CHIFFRE, ArchiveChiffree),
+        (FauteFichier.ZIP_TRAVERSEE, CheminInterdit),
+        (FauteFichier.ZIP_BOMBE, BombeDeDecompression),
+    ],
+)
+def test_a_bad_file_is_refused_by_its_name_and_says_what_to_do(faute: FauteFichier, refus: type[FichierRefuse]) -> None:
+    with pytest.raises(refus, match="« envoi »") as raised:
+        read_document(document(spoil(GOOD, faute), "envoi"))
+    assert raised.value.champ == "fichier"
+    assert " : " in raised.value.message
+    assert raised.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("content", "refus"),
+    [
+        (archive(), ArchiveInattendue),
+        (archive(("vide.xml", b"")), FichierVide),
+        (archive(("image.xml", b"\x89PNG")), FormatInconnu),
+        (archive(("renommee.xml", zipped(ELEVES, GOOD))), ArchiveImbriquee),
+        (archive(("donnees.tar", b"x")), ArchiveImbriquee),
+        (archive(("ElevesSansAdresses.xml", GOOD), ("lisez-moi.txt", b"x")), ArchiveInattendue),
+        (archive(*((f"{n}.xml", b"<a/>") for n in range(60))), ArchiveInattendue),
+        (archive(("/etc/ElevesSansAdresses.xml", GOOD)), CheminInterdit),
+        (archive(("C:\\ElevesSansAdresses.xml", GOOD)), CheminInterdit),
+        (archive(("..\\ElevesSansAdresses.xml", GOOD)), CheminInterdit),
+        (b"PK", ArchiveIllisible),
+        (b"PK\x03\x04" + b"\x00" * 100, ArchiveIllisible),
+        (b"{}", FormatInconnu),
+        (b"%PDF-1.7", FormatInconnu),
+    ],
+)
+def test_an_archive_of_another_shape_is_refused(content: bytes, refus: type[FichierRefuse]) -> None:
+    with pytest.raises(refus):
+        document(content, "envoi")
+
+
+@pytest.mark.parametrize("make", [lambda c: c, lambda c: zipped(ELEVES, c)], ids=["xml", "zip"])
+def test_a_file_over_the_size_limit_is_refused_before_it_is_read(make: Callable[[bytes], bytes]) -> None:
+    content = make(GOOD)
+    with pytest.raises(FichierTropVolumineux):
+        open_document(io.BytesIO(content), "envoi", limites=Limites(envoi=len(content) - 1))
+    opened = open_document(io.BytesIO(content), "envoi", limites=Limites(envoi=len(content)))
+    with opened.open() as flux:
+        assert flux.read() == GOOD
+
+
+def test_a_document_that_is_too_large_once_out_of_its_archive_is_refused() -> None:
+    with pytest.raises(FichierTropVolumineux):
+        open_document(io.BytesIO(zipped(ELEVES, GOOD)), "envoi", limites=Limites(document=len(GOOD) - 1))
+
+
+def test_a_size_that_lies_is_not_believed() -> None:
+    content = bytearray(zipped(ELEVES, b"<a>" + b" " * 5_000_000 + b"</a>"))
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.index(mark) + offset
+        content[at : at + 4] = (100).to_bytes(4, "little")
+    with pytest.raises(ArchiveIllisible):
+        document(bytes(content))
+
+
+def test_a_damaged_archive_is_refused_when_its_checksum_shows_it() -> None:
+    content = bytearray(zipped(ELEVES, GOOD))
+    content[200] ^= 0xFF
+    with pytest.raises(ArchiveIllisible):
+        read_document(document(bytes(content)))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_by_name_or_opened(content: bytes) -> None:
+    try:
+        read_document(document(content))
+    except FichierRefuse:
+        return
+    raise AssertionError("no random bytes are an export of SIECLE")
+
+
+@given(st.integers(0, 4000), st.binary(min_size=1, max_size=8))
+def test_an_archive_overwritten_anywhere_is_refused_or_read_whole(at: int, noise: bytes) -> None:
+    good = zipped(ELEVES, GOOD)
+    at %= len(good)
+    try:
+        read = read_document(document(good[:at] + noise + good[at + len(noise) :], "envoi"))
+    except FichierRefuse:
+        return
+    assert read == read_document(document(GOOD, "envoi"))

@@ -1,0 +1,82 @@
+"""The composition root of `identity`."""
+
+import grpc
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from kit.app.service import Service
+from kit.consumer.loop import Consumer
+from kit.graphql.endpoint import Endpoint
+from kit.mongo import open_database
+from kit.outbox.relay import Relay
+from kit.rpc import server as rpc
+from kit.settings import Mode
+from services.identity.battements import Battements
+from services.identity.consumers import subscriptions
+from services.identity.courrier import Courrier
+from services.identity.deps import make_deps
+from services.identity.oidc import routes as oidc
+from services.identity.oidc.clients import load_clients
+from services.identity.oidc.serveur import Serveur
+from services.identity.pages import routes as pages
+from services.identity.rpc import CALLERS, IdentityServicer
+from services.identity.schema import SCHEMA, Context
+from services.identity.settings import IdentitySettings
+from services.identity.store.work import LAYOUT
+from services.identity.usecases.cles import open_keys
+from services.identity.usecases.lectures import principal_of
+
+
+def create_app(settings: IdentitySettings) -> Starlette:
+    """`identity`, ready to be served."""
+    local = settings.mode is Mode.LOCAL
+    clients = load_clients(settings.clients, demonstration=local)
+    database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
+    relay = Relay.of(settings, database, service="identity")
+    coffre = settings.open_coffre()
+    courrier = Courrier.of(settings, database, coffre)
+    deps = make_deps(settings, database, coffre, committed=relay.wake, mail_written=courrier.wake)
+    serveur = Serveur(deps, clients, issuer=settings.identity_url)
+    rpc_servers: list[grpc.aio.Server] = []
+
+    async def context(request: Request) -> Context:
+        token = await serveur.verifier.verify_header(request.headers.get("authorization"))
+        return Context(None if token is None else await principal_of(deps, token), deps)
+
+    async def prepare() -> None:
+        await open_keys(deps, local=local)
+        rpc_servers.append(
+            await rpc.start(
+                service="identity",
+                address=f"{settings.grpc_host}:{settings.identity_grpc_port}",
+                keys=settings.cles_services,
+                callers=CALLERS,
+                register=IdentityServicer(deps).register,
+            )
+        )
+
+    async def close() -> None:
+        for server in rpc_servers:
+            await server.stop(grace=1)
+        deps.hasher.close()
+
+    return Service(
+        name="identity",
+        mode=settings.mode,
+        database=database,
+        layout=LAYOUT,
+        routes=[
+            *oidc.routes(serveur, clients),
+            *pages.routes(serveur, clients, secure=settings.secure),
+            Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]),
+        ],
+        prepare=prepare,
+        loops=[
+            relay.run,
+            courrier.run,
+            Battements.of(settings, database, deps.trousseau).run,
+            Consumer.of(settings, subscriptions(database), service="identity").run,
+        ],
+        closers=[close],
+    ).asgi()

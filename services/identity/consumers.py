@@ -1,0 +1,22 @@
+"""What `identity` reads of the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit.consumer.projections import keep
+from kit.consumer.subscriptions import Subscription
+from kit.mongo import Database
+from proto.offre.v1 import offre_pb2
+from services.identity.store.etablissements import ETABLISSEMENTS, etablissement_document
+
+
+def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
+    """The establishments: whose académie manages which rights."""
+    return [
+        Subscription(
+            topic="offre.etablissements.v1",
+            kind=offre_pb2.Etablissement,
+            handle=keep(database, ETABLISSEMENTS.name, etablissement_document),
+            projection=ETABLISSEMENTS.name,
+        )
+    ]

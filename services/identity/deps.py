@@ -1,0 +1,61 @@
+"""What use cases work with: made once, in the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kit.clock import Clock, technical_clock
+from kit.mongo import Database, Transactor
+from services.identity.coffre import Coffre
+from services.identity.mfa.mots_de_passe import Hasher
+from services.identity.settings import IdentitySettings
+from services.identity.store.connexions import Connexions
+from services.identity.store.tentatives import Tentatives
+from services.identity.store.work import Work, transactor
+from services.identity.trousseau import Trousseau
+from socle.rubriques import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The store, the keys and the clock of identity.
+
+    Args:
+        mail_written: called after a commit that wrote a message to send.
+    """
+
+    database: Database
+    transact: Transactor[Work]
+    trousseau: Trousseau
+    coffre: Coffre
+    hasher: Hasher
+    connexions: Connexions
+    tentatives: Tentatives
+    duree_session: timedelta
+    a_trois_facteurs: frozenset[Role]
+    mail_written: Callable[[], None]
+    clock: Clock = technical_clock
+
+
+def make_deps(
+    settings: IdentitySettings,
+    database: Database,
+    coffre: Coffre,
+    *,
+    committed: Callable[[], None] = lambda: None,
+    mail_written: Callable[[], None] = lambda: None,
+) -> Deps:
+    """Over `database`; without `committed` and `mail_written`, what is written is sent at the loops' next sweep."""
+    trousseau = Trousseau(database, coffre)
+    return Deps(
+        database=database,
+        transact=transactor(database, generation=lambda: trousseau.generation, committed=committed),
+        trousseau=trousseau,
+        coffre=coffre,
+        hasher=Hasher(),
+        connexions=Connexions(database),
+        tentatives=Tentatives(database),
+        duree_session=timedelta(minutes=settings.duree_session_minutes),
+        a_trois_facteurs=settings.roles_a_trois_facteurs,
+        mail_written=mail_written,
+    )

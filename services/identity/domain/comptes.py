@@ -1,0 +1,224 @@
+"""Accounts and what they hold (domaine.md §1 and §3). Pure."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from kit.errors import Refusal
+from kit.versions import NEW, Version
+from socle.principal import Droit, RoleTenu
+from socle.rubriques import Niveau, Role, Rubrique
+
+ROLES_D_ETABLISSEMENT = frozenset(
+    {
+        Role.CHEF_ETABLISSEMENT,
+        Role.ADJOINT,
+        Role.ADMIN_ETABLISSEMENT,
+        Role.GESTIONNAIRE,
+        Role.PROFESSEUR_PRINCIPAL,
+        Role.REFERENT,
+        Role.PSY_EN,
+        Role.DIRECTEUR_CIO,
+    }
+)
+"""Roles that hold for one UAI (domaine.md §1)."""
+
+_PAR_FORMATION = frozenset(
+    {
+        Rubrique.PARAMETRAGE_FORMATIONS,
+        Rubrique.CAPACITES,
+        Rubrique.CANDIDATURES,
+        Rubrique.CLASSEMENTS,
+        Rubrique.RAPPORTS,
+    }
+)
+"""« intervenir sur le paramétrage d'une ou plusieurs formations, l'accès aux candidatures, aux classements » (Amiens,
+2023): the rubrics of the offer, whose rights may be about one formation."""
+
+_FORMATION = re.compile(r"\d{4}/[\w.:-]{1,64}")
+
+
+class RoleInvalide(Refusal):
+    """A role without the place where it holds, or with one that it cannot have."""
+
+    code = "ROLE_INVALIDE"
+
+
+class DroitInvalide(Refusal):
+    """A right that cannot be: signed by delegation, of a formation in a rubric that has none, already over."""
+
+    code = "DROIT_INVALIDE"
+
+
+class CompteDesactive(Refusal):
+    """The account is disabled: nothing is given to it."""
+
+    code = "COMPTE_DESACTIVE"
+
+
+class EtatCompte(StrEnum):
+    """The life of an account (domaine.md §3)."""
+
+    INVITE = "INVITE"
+    ACTIF = "ACTIF"
+    DESACTIVE = "DESACTIVE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compte:
+    """One person, one account, one address in the whole country (domaine.md §1).
+
+    Args:
+        id: opaque and sortable by time; all that others ever know of the person.
+        courriel: its address as `normalize` writes it.
+    """
+
+    id: str
+    courriel: str
+    nom: str
+    prenom: str
+    etat: EtatCompte = EtatCompte.INVITE
+    roles: tuple[RoleTenu, ...] = ()
+    droits: tuple[Droit, ...] = ()
+    version: Version = NEW
+
+    @property
+    def actif(self) -> bool:
+        return self.etat is EtatCompte.ACTIF
+
+    @property
+    def etablissements(self) -> frozenset[str]:
+        """The UAI it has a role or a right in."""
+        by_role = {role.uai for role in self.roles if role.uai is not None}
+        return frozenset(by_role | {droit.uai for droit in self.droits})
+
+    def activate(self) -> "Compte":
+        """Its owner proved the address and chose a password.
+
+        Raises:
+            CompteDesactive: the account was disabled meanwhile.
+        """
+        self._require_not_disabled()
+        return replace(self, etat=EtatCompte.ACTIF)
+
+    def disable(self) -> "Compte":
+        """Nothing is allowed any more; what it held is kept, for whoever looks later."""
+        return replace(self, etat=EtatCompte.DESACTIVE)
+
+    def give_role(self, role: RoleTenu) -> "Compte":
+        """Hold `role`; once only.
+
+        Raises:
+            RoleInvalide: it is said to hold where such a role cannot.
+            CompteDesactive: the account is disabled.
+        """
+        self._require_not_disabled()
+        check_role(role)
+        if role in self.roles:
+            return self
+        return replace(self, roles=(*self.roles, role))
+
+    def take_role(self, role: Role, *, uai: str | None = None, academie: str | None = None) -> "Compte":
+        """Hold `role` no more; everywhere, unless a UAI or an académie is named."""
+
+        def concerned(held: RoleTenu) -> bool:
+            here = uai in (None, held.uai) and academie in (None, held.academie)
+            return held.role is role and here
+
+        return replace(self, roles=tuple(held for held in self.roles if not concerned(held)))
+
+    def give_right(self, droit: Droit, *, now: datetime) -> "Compte":
+        """Hold `droit`, in place of the one held on the same UAI, rubric and formation.
+
+        Raises:
+            DroitInvalide: see `check_right`.
+            CompteDesactive: the account is disabled.
+        """
+        self._require_not_disabled()
+        check_right(droit, now=now)
+        others = tuple(held for held in self.droits if not _same_thing(held, droit))
+        if len(others) < len(self.droits) and droit in self.droits:
+            return self
+        return replace(self, droits=(*others, droit))
+
+    def take_right(self, uai: str, rubrique: Rubrique, formation: str | None = None) -> "Compte":
+        """Hold no right on that rubric of the UAI any more; with `formation`, on that formation only."""
+        kept = tuple(
+            held
+            for held in self.droits
+            if not (held.uai == uai and held.rubrique is rubrique and held.formation == formation)
+        )
+        return replace(self, droits=kept)
+
+    def _require_not_disabled(self) -> None:
+        if self.etat is EtatCompte.DESACTIVE:
+            raise CompteDesactive("Ce compte est désactivé : réactivez-le avant de lui donner quoi que ce soit.")
+
+
+def _same_thing(one: Droit, other: Droit) -> bool:
+    return (one.uai, one.rubrique, one.formation) == (other.uai, other.rubrique, other.formation)
+
+
+def check_role(role: RoleTenu) -> None:
+    """Whether the role holds where such a role may (domaine.md §1).
+
+    Raises:
+        RoleInvalide: it does not.
+    """
+    if role.role in ROLES_D_ETABLISSEMENT:
+        valid = role.uai is not None and role.academie is None and role.region_academique is None
+        expected = "le numéro UAI d'un établissement"
+    elif role.role is Role.ADMIN_NATIONAL:
+        valid = role.uai is None and role.academie is None and role.region_academique is None
+        expected = "aucune portée"
+    elif role.role is Role.ADMIN_ACADEMIQUE:
+        valid = role.uai is None and (role.academie is None) != (role.region_academique is None)
+        expected = "une académie ou une région académique"
+    elif role.role is Role.CAES:
+        valid = role.uai is None and role.academie is not None and role.region_academique is None
+        expected = "une académie"
+    else:
+        raise RoleInvalide(
+            f"Le rôle {role.role} n'est pas celui d'une personne : choisissez-en un autre.", champ="role"
+        )
+    if not valid:
+        raise RoleInvalide(f"Le rôle {role.role} demande {expected} : corrigez sa portée.", champ="role")
+
+
+def check_right(droit: Droit, *, now: datetime) -> None:
+    """Whether such a right can be given one by one.
+
+    « alone the signatures » of the head (domaine.md §1): a signature is never delegated.
+
+    Raises:
+        DroitInvalide: it cannot.
+    """
+    if droit.niveau is Niveau.SIGNATURE:
+        raise DroitInvalide(
+            "La signature appartient au seul chef d'établissement : donnez la lecture ou l'écriture.", champ="niveau"
+        )
+    if droit.formation is not None and droit.rubrique not in _PAR_FORMATION:
+        raise DroitInvalide(
+            f"La rubrique {droit.rubrique} ne se donne pas par formation : donnez-la pour tout l'établissement.",
+            champ="formation",
+        )
+    if droit.formation is not None and not _FORMATION.fullmatch(droit.formation):
+        raise DroitInvalide("L'identifiant d'une formation s'écrit « session/code » : vérifiez-le.", champ="formation")
+    if droit.jusqu_au is not None and droit.jusqu_au <= now:
+        raise DroitInvalide("La date de fin du droit est déjà passée : choisissez une date à venir.", champ="jusquAu")
+
+
+def personal_words(compte: Compte) -> frozenset[str]:
+    """What a password must not contain of its owner: login, names and UAI (domaine.md §3), as `plain` writes them."""
+    local_part = compte.courriel.partition("@")[0]
+    words = {compte.courriel, local_part, compte.nom, compte.prenom, *compte.etablissements}
+    parts = {part for word in words for part in re.split(r"[\W_]+", plain(word))}
+    return frozenset(part for part in parts | {plain(word) for word in words} if len(part) >= 4)
+
+
+def plain(text: str) -> str:
+    """Small letters without accents, to compare what people write."""
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))

@@ -1,0 +1,89 @@
+"""What a sign-in opens: a session in a browser, and in each client a family of tokens (architecture §6). Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+DUREE_CODE = timedelta(minutes=1)
+"""RFC 6749 §4.1.2 allows ten; a client exchanges its code at once."""
+DUREE_JETON_D_ACCES = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preuve:
+    """How a person proved who it is, and when: claims `acr`, `amr`, `auth_time`."""
+
+    acr: str
+    amr: tuple[str, ...]
+    le: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A person signed in, in one browser."""
+
+    id: str
+    compte: str
+    preuve: Preuve
+    expire_le: datetime
+    fin_le: datetime | None = None
+
+    def is_alive(self, now: datetime) -> bool:
+        return self.fin_le is None and now < self.expire_le
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Famille:
+    """What one authorization gave one client: refresh tokens that succeed each other, and access tokens.
+
+    Its id is the claim `sid`. It ends with the browser's session, or alone when one of its tokens is used twice: a
+    client that lost an answer then signs in again by `prompt=none`, for the browser's session goes on.
+    """
+
+    id: str
+    session: str
+    compte: str
+    client: str
+    scope: str
+    preuve: Preuve
+    expire_le: datetime
+    fin_le: datetime | None = None
+
+    def is_alive(self, now: datetime) -> bool:
+        return self.fin_le is None and now < self.expire_le
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeEmis:
+    """An authorization code as it is kept.
+
+    Args:
+        condensat: the hash of its value, which nobody but the client has.
+        defi: the PKCE challenge, always S256.
+        famille: what it gave, once it is used.
+    """
+
+    condensat: str
+    session: str
+    compte: str
+    client: str
+    redirect_uri: str
+    scope: str
+    defi: str
+    preuve: Preuve
+    expire_le: datetime
+    nonce: str | None = None
+    famille: str | None = None
+
+    @property
+    def used(self) -> bool:
+        return self.famille is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JetonEmis:
+    """A refresh token as it is kept: the hash of its value, and its family."""
+
+    condensat: str
+    famille: str
+    expire_le: datetime
+    used: bool = False

@@ -1,0 +1,32 @@
+"""How many guesses are allowed (domaine.md §3: « lock after 10 failures in 10 minutes, growing delays »). Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regle:
+    """At most `nombre` tries within `fenetre`; the n-th lock lasts the n-th delay, the last one from then on."""
+
+    nombre: int
+    fenetre: timedelta
+    delais: Sequence[timedelta]
+
+    def recent(self, essais: Sequence[datetime], *, now: datetime) -> int:
+        """How many of these tries still count."""
+        return sum(1 for essai in essais if essai > now - self.fenetre)
+
+    def delay(self, blocages: int) -> timedelta:
+        """How long to lock after `blocages` earlier locks."""
+        return self.delais[min(blocages, len(self.delais) - 1)]
+
+
+_CROISSANTS = tuple(timedelta(minutes=minutes) for minutes in (10, 20, 40, 80, 160, 320, 640, 1440))
+
+MOTS_DE_PASSE = Regle(nombre=10, fenetre=timedelta(minutes=10), delais=_CROISSANTS)
+"""Of passwords for one address, whether it has an account or not."""
+SECONDS_FACTEURS = Regle(nombre=10, fenetre=timedelta(minutes=10), delais=_CROISSANTS)
+"""Of codes for one account, in however many sign-ins."""
+ENVOIS = Regle(nombre=10, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
+"""Of codes sent to one account by e-mail: nobody's mailbox is filled by who knows the password."""

@@ -1,0 +1,156 @@
+"""The clients: applications that sign people in, declared in a file and checked at start."""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import override
+from urllib.parse import SplitResult, urlsplit
+
+from authlib.oauth2.rfc6749 import ClientMixin, list_to_scope, scope_to_list
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+SCOPES = ("openid", "profile", "email")
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class Declaration(BaseModel):
+    """What the file says of a client."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    nom: str = Field(min_length=1)
+    redirect_uris: tuple[str, ...] = Field(min_length=1)
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = Field(min_length=1)
+    boucle_locale: bool = False
+    demonstration: bool = False
+
+    @field_validator("redirect_uris", "post_logout_redirect_uris")
+    @classmethod
+    def _check_uris(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for uri in value:
+            parts = urlsplit(uri)
+            if parts.fragment or not parts.hostname or "*" in uri:
+                raise ValueError(f"{uri!r}: expected an absolute address, without fragment or wildcard")
+            if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+                raise ValueError(f"{uri!r}: only https, or http on the loopback address")
+        return value
+
+    @field_validator("scopes")
+    @classmethod
+    def _check_scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(value) - set(SCOPES))
+        if unknown:
+            raise ValueError(f"unknown scopes: {', '.join(unknown)}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Client(ClientMixin):
+    """A client as Authlib asks about it. All are public: none has a secret."""
+
+    id: str
+    declaration: Declaration
+
+    @property
+    def client_metadata(self) -> dict[str, object]:
+        return {"post_logout_redirect_uris": self.declaration.post_logout_redirect_uris}
+
+    @override
+    def get_client_id(self) -> str:
+        return self.id
+
+    @override
+    def get_default_redirect_uri(self) -> str:
+        """None stands for any: a request names its own."""
+        return ""
+
+    @override
+    def get_allowed_scope(self, scope: Collection[str] | str) -> str:
+        asked = scope_to_list(scope or "")
+        return list_to_scope([name for name in asked if name in self.declaration.scopes])
+
+    @override
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        if redirect_uri in self.declaration.redirect_uris:
+            return True
+        return self.declaration.boucle_locale and any(
+            _same_but_port(declared, redirect_uri) for declared in self.declaration.redirect_uris
+        )
+
+    @override
+    def check_client_secret(self, client_secret: str) -> bool:
+        return False
+
+    @override
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return method == "none"
+
+    @override
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code"
+
+    @override
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type in ("authorization_code", "refresh_token")
+
+
+def _same_but_port(declared: str, asked: str) -> bool:
+    """RFC 8252 §7.3: any port of the loopback address, everything else exact."""
+    try:
+        one, other = urlsplit(declared), urlsplit(asked)
+        named = other.port
+    except ValueError:
+        return False
+    if one.hostname not in _LOOPBACK or one.hostname != other.hostname or named is None:
+        return False
+    return asked == _with_port(one, named)
+
+
+def _with_port(parts: SplitResult, port: int) -> str:
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return parts._replace(netloc=f"{host}:{port}").geturl()
+
+
+type Clients = Mapping[str, Client]
+
+
+def load_clients(path: Path, *, demonstration: bool) -> Clients:
+    """The clients that the file declares, by id.
+
+    Raises:
+        SystemExit: it cannot be read, or a client is not well declared; the message says which and why.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SystemExit(f"setting CLIENTS: {path} cannot be read: {error}") from None
+    clients = {id: Client(id, _declaration(id, declared)) for id, declared in content.items()}
+    known = sorted(id for id, client in clients.items() if client.declaration.demonstration)
+    if known and not demonstration:
+        raise SystemExit(f"setting CLIENTS: {', '.join(known)}: demonstration clients are for MODE=local only")
+    if not clients:
+        raise SystemExit(f"setting CLIENTS: {path} declares no client")
+    return clients
+
+
+def _declaration(id: str, declared: object) -> Declaration:
+    try:
+        return Declaration.model_validate(declared)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join([id, *(str(part) for part in problem["loc"])])
+        raise SystemExit(f"setting CLIENTS: {where}: {problem['msg']}") from None
+
+
+def origins(clients: Clients) -> frozenset[str]:
+    """Where people are sent back to: what the pages' policy must let their forms end at."""
+    found = set()
+    for client in clients.values():
+        for uri in (*client.declaration.redirect_uris, *client.declaration.post_logout_redirect_uris):
+            parts = urlsplit(uri)
+            any_port = client.declaration.boucle_locale and parts.hostname in _LOOPBACK
+            found.add(f"{parts.scheme}://{parts.hostname}:*" if any_port else f"{parts.scheme}://{parts.netloc}")
+    return frozenset(found)

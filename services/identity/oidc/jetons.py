@@ -1,0 +1,93 @@
+"""The tokens: access tokens (RFC 9068) and ID tokens, both ES256."""
+
+from datetime import timedelta
+from typing import Any, override
+
+from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
+from authlib.oidc.core import UserInfo
+from authlib.oidc.core.grants import OpenIDCode
+from joserfc.jwk import ECKey, KeySet
+
+from kit.auth.access_tokens import ALGORITHM, AUDIENCE
+from services.identity.condensats import new_secret
+from services.identity.domain.sessions import DUREE_JETON_D_ACCES
+from services.identity.oidc.clients import Client
+from services.identity.oidc.titulaires import Titulaire
+from services.identity.trousseau import Trousseau
+
+
+class TokenGenerator(JWTBearerTokenGenerator):
+    """Access tokens of ten minutes that say who, in which session, proved how: never what the person may do."""
+
+    def __init__(self, issuer: str, trousseau: Trousseau) -> None:
+        super().__init__(issuer, alg=ALGORITHM, refresh_token_generator=_refresh_token, expires_generator=_lifetime)
+        self._trousseau = trousseau
+
+    @override
+    def get_jwks(self) -> KeySet:
+        return KeySet([self._trousseau.signing_key])
+
+    @override
+    def get_audiences(self, client: Client, user: Titulaire, scope: str) -> str:
+        return AUDIENCE
+
+    @override
+    def get_acr(self, user: Titulaire) -> str:
+        return user.preuve.acr
+
+    @override
+    def get_amr(self, user: Titulaire) -> list[str]:
+        return list(user.preuve.amr)
+
+    @override
+    def get_auth_time(self, user: Titulaire) -> int:
+        return int(user.preuve.le.timestamp())
+
+    @override
+    def get_extra_claims(self, client: Client, grant_type: str, user: Titulaire, scope: str) -> dict[str, str]:
+        return {"sid": user.sid}
+
+
+def _refresh_token(**_about: Any) -> str:
+    return new_secret()
+
+
+def _lifetime(_client: Client, _grant_type: str) -> int:
+    return DUREE_JETON_D_ACCES // timedelta(seconds=1)
+
+
+class IdTokens(OpenIDCode):
+    """ID tokens beside the access tokens that a code gives."""
+
+    DEFAULT_EXPIRES_IN = DUREE_JETON_D_ACCES // timedelta(seconds=1)
+
+    def __init__(self, issuer: str, trousseau: Trousseau) -> None:
+        super().__init__(require_nonce=False)
+        self._issuer = issuer
+        self._trousseau = trousseau
+
+    @override
+    def exists_nonce(self, nonce: str, request: object) -> bool:
+        """A nonce is the client's own to compare: the provider only repeats it (OpenID Connect Core §3.1.2.1)."""
+        return False
+
+    @override
+    def resolve_client_private_key(self, client: Client) -> ECKey:
+        return self._trousseau.signing_key
+
+    @override
+    def get_client_algorithm(self, client: Client) -> str:
+        return ALGORITHM
+
+    @override
+    def get_encode_header(self, client: Client) -> dict[str, Any]:
+        return {"alg": ALGORITHM, "kid": self._trousseau.signing_key.kid}
+
+    @override
+    def get_client_claims(self, client: Client) -> dict[str, Any]:
+        return {"iss": self._issuer, "aud": [client.get_client_id()]}
+
+    @override
+    def generate_user_info(self, user: Titulaire, scope: str) -> UserInfo:
+        """Names and address are asked at `/userinfo`: tokens travel further than they need to."""
+        return UserInfo(sub=user.compte, sid=user.sid)

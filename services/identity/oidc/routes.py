@@ -1,0 +1,131 @@
+"""What clients call: discovery, keys, tokens, user info, revocation."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from authlib.oidc.core import UserInfo
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kit.auth.access_tokens import ALGORITHM
+from kit.errors import Unauthenticated
+from services.identity.oidc.clients import SCOPES, Clients, origins
+from services.identity.oidc.serveur import Revocation, Serveur
+from services.identity.store.comptes import find_compte
+from services.identity.usecases.lectures import principal_of
+
+_NOT_KEPT = {"cache-control": "no-store"}
+_KEPT = {"cache-control": "public, max-age=300"}
+
+type Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def metadata(issuer: str) -> dict[str, object]:
+    """What discovery answers (OpenID Connect Discovery 1.0 §3, RFC 8414)."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "end_session_endpoint": f"{issuer}/logout",
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "select_account"],
+        "acr_values_supported": ["2", "3"],
+        "claims_supported": [
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "acr",
+            "amr",
+            "sid",
+            "at_hash",
+            "name",
+            "given_name",
+            "family_name",
+            "email",
+        ],
+        "ui_locales_supported": ["fr"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
+    """The routes; a client that runs in a browser may call them from where it is served."""
+    cross_origin = Middleware(
+        CORSMiddleware,
+        allow_origins=sorted(origin for origin in origins(clients) if not origin.endswith(":*")),
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type"],
+    )
+
+    async def discovery(_request: Request) -> Response:
+        return JSONResponse(metadata(serveur.issuer), headers=_KEPT)
+
+    async def jwks(_request: Request) -> Response:
+        return JSONResponse(serveur.deps.trousseau.public_keys(), headers=_KEPT)
+
+    async def token(request: Request) -> Response:
+        return await serveur.token_response(request)
+
+    async def revoke(request: Request) -> Response:
+        return await serveur.endpoint_response(Revocation(serveur), request)
+
+    async def userinfo(request: Request) -> Response:
+        try:
+            return JSONResponse(await _userinfo(serveur, request), headers=_NOT_KEPT)
+        except Unauthenticated:
+            challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
+            return Response(status_code=401, headers=_NOT_KEPT | challenge)
+
+    def route(path: str, endpoint: Endpoint, *methods: str) -> Route:
+        return Route(path, endpoint, methods=[*methods, "OPTIONS"], middleware=[cross_origin])
+
+    return [
+        route("/.well-known/openid-configuration", discovery, "GET"),
+        route("/jwks", jwks, "GET"),
+        route("/token", token, "POST"),
+        route("/revoke", revoke, "POST"),
+        route("/userinfo", userinfo, "GET", "POST"),
+    ]
+
+
+async def _userinfo(serveur: Serveur, request: Request) -> UserInfo:
+    """The claims of the scopes that the token has.
+
+    Raises:
+        Unauthenticated: there is no valid token of a living session.
+    """
+    token = await serveur.verifier.verify_header(request.headers.get("authorization"))
+    if token is None or "openid" not in token.scope:
+        raise Unauthenticated
+    principal = await principal_of(serveur.deps, token)
+    compte = await find_compte(serveur.deps.database, principal.compte)
+    if compte is None or not principal.actif:
+        raise Unauthenticated
+    known = UserInfo(
+        sub=compte.id,
+        name=f"{compte.prenom} {compte.nom}",
+        given_name=compte.prenom,
+        family_name=compte.nom,
+        email=compte.courriel,
+    )
+    return known.filter(" ".join(token.scope))

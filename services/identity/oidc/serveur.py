@@ -1,0 +1,124 @@
+"""The authorization server: Authlib's, with our clients, grants and tokens."""
+
+from typing import Any, override
+
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc9207 import IssuerParameter
+from authlib.oidc.rpinitiated import EndSessionEndpoint
+from joserfc.jwk import KeySet
+
+from kit.auth.access_tokens import ALGORITHM, TokenVerifier
+from kit.errors import Unauthenticated
+from services.identity.authlib_starlette import StarletteAuthorizationServer
+from services.identity.condensats import condensat
+from services.identity.deps import Deps
+from services.identity.oidc.clients import SCOPES, Client, Clients
+from services.identity.oidc.grants import CodeGrant, RefreshGrant, S256Only
+from services.identity.oidc.jetons import IdTokens, TokenGenerator
+from services.identity.oidc.titulaires import Jeton
+from services.identity.store.jetons import find_jeton
+from services.identity.store.sessions import find_famille
+from services.identity.trousseau import OwnKeys
+from services.identity.usecases.jetons import end_famille
+
+
+class Serveur(StarletteAuthorizationServer):
+    """The provider."""
+
+    def __init__(self, deps: Deps, clients: Clients, *, issuer: str) -> None:
+        super().__init__(base_url=issuer, scopes_supported=SCOPES)
+        self.deps = deps
+        self.issuer = issuer
+        self.verifier = TokenVerifier(OwnKeys(issuer, deps.trousseau))
+        self._clients = clients
+        self.register_token_generator("default", TokenGenerator(issuer, deps.trousseau))
+        self.register_grant(CodeGrant, [S256Only(), _Parameters(), IdTokens(issuer, deps.trousseau)])
+        self.register_grant(RefreshGrant)
+        self.register_extension(_Issuer(issuer))
+
+    @override
+    def query_client(self, client_id: str) -> Client | None:  # type: ignore[override] # Authlib takes None for unknown
+        return self._clients.get(client_id)
+
+
+class _Issuer(IssuerParameter):
+    """Says who answers, in each authorization response (RFC 9207): no client mixes two providers up."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    @override
+    def get_issuer(self) -> str:
+        return self._issuer
+
+
+class _Parameters:
+    """Checks what Authlib leaves to the application, once it is known where to tell the client of its mistakes."""
+
+    def __call__(self, grant: Any) -> None:
+        grant.register_hook("after_validate_authorization_request_payload", self.check)
+
+    def check(self, grant: Any, _redirect_uri: str) -> None:
+        given = grant.request.payload.data
+        for name in ("request", "request_uri"):
+            if name in given:
+                raise OAuth2Error(f"'{name}' is not supported.", error=f"{name}_not_supported")
+        if given.get("response_mode", "query") != "query":
+            raise InvalidRequestError("Expected 'response_mode' query.")
+        if not given.get("max_age", "0").isdecimal():
+            raise InvalidRequestError("Expected 'max_age' in seconds.")
+
+
+class Revocation(RevocationEndpoint):
+    """Ends the family of a refresh or access token (RFC 7009); one object a request."""
+
+    CLIENT_AUTH_METHODS = ("none",)
+    server: Serveur
+
+    def __init__(self, server: Serveur) -> None:
+        super().__init__(server)
+        self._presented: Jeton | None = None
+        self._revoked: Jeton | None = None
+
+    async def load(self, request: OAuth2Request) -> None:
+        value = request.form.get("token", "")
+        database = self.server.deps.database
+        found = await find_jeton(database, condensat(value))
+        sid = found.famille if found is not None else await self._sid_of(value)
+        famille = None if sid is None else await find_famille(database, sid)
+        self._presented = None if famille is None else Jeton(famille)
+
+    async def _sid_of(self, value: str) -> str | None:
+        try:
+            return (await self.server.verifier.verify(value)).sid
+        except Unauthenticated:
+            # Neither a refresh token nor a valid access token: « the purpose is already achieved » (RFC 7009 §2.2).
+            return None
+
+    @override
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Jeton | None:
+        return self._presented
+
+    @override
+    def revoke_token(self, token: Jeton, request: OAuth2Request) -> None:
+        self._revoked = token
+
+    async def store(self) -> None:
+        if self._revoked is not None:
+            await end_famille(self.server.deps, self._revoked.famille.id)
+
+
+class Deconnexion(EndSessionEndpoint):
+    """RP-initiated logout: Authlib checks the request, the page ends the session."""
+
+    server: Serveur
+
+    @override
+    def get_server_jwks(self) -> KeySet:
+        return self.server.deps.trousseau.published
+
+    @override
+    def get_algorithms(self) -> list[str]:
+        return [ALGORITHM]

@@ -1,0 +1,73 @@
+"""`/authorize`: a client asks who is there; whoever is not signed in yet is sent to the pages."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from authlib.oauth2 import OAuth2Error
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.identity.authlib_starlette import StarletteOAuth2Request
+from services.identity.oidc.titulaires import Titulaire
+from services.identity.pages.contexte import Contexte, see
+from services.identity.usecases.jetons import is_enough
+
+_ASKED = ("prompt", "max_age")
+"""What whoever has just signed in has just done: asked again, it would never end. The client checks `auth_time`."""
+
+
+def routes(contexte: Contexte) -> list[Route]:
+    """The authorization endpoint (OpenID Connect Core §3.1.2: both methods)."""
+
+    async def authorize(request: Request) -> Response:
+        return await _authorize(contexte, request)
+
+    return [Route("/authorize", authorize, methods=["GET", "POST"])]
+
+
+async def _authorize(contexte: Contexte, request: Request) -> Response:
+    serveur = contexte.serveur
+    try:
+        asked = await StarletteOAuth2Request.read(request, base_url=serveur.base_url)
+        user = await _signed_in_enough(contexte, request, asked)
+        grant = serveur.consent_grant(asked, user)
+    except OAuth2Error as error:
+        # Only to an address that the client declared; any other would make of us an open redirection.
+        return serveur.error_response(error) if error.redirect_uri else _say(contexte, error)
+    if user is None or grant.prompt in ("login", "select_account"):
+        return see(f"/connexion?{urlencode(_parameters(asked))}")
+    response = await serveur.authorization_response(grant, user)
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+async def _signed_in_enough(contexte: Contexte, request: Request, asked: StarletteOAuth2Request) -> Titulaire | None:
+    """Who is signed in, with the factors that its roles ask for, and as recently as the client wants."""
+    connecte = await contexte.signed_in(request)
+    if connecte is None:
+        return None
+    max_age = _parameters(asked).get("max_age", "")
+    wanted = timedelta(seconds=int(max_age[:9])) if max_age.isdecimal() else None
+    if not is_enough(contexte.deps, connecte, max_age=wanted):
+        return None
+    session = connecte.session
+    return Titulaire(compte=session.compte, session=session, sid="", preuve=session.preuve)
+
+
+def _parameters(asked: StarletteOAuth2Request) -> dict[str, str]:
+    return asked.payload.data if asked.payload else {}
+
+
+def without_asked(demande: dict[str, str]) -> str:
+    """The query of the authorization request to go on with, once the person has signed in."""
+    return urlencode({name: value for name, value in demande.items() if name not in _ASKED})
+
+
+def _say(contexte: Contexte, error: OAuth2Error) -> Response:
+    return contexte.rendu.error(
+        "Demande de connexion refusée",
+        "L'application qui vous a envoyé ici a fait une demande que nous ne pouvons pas accepter : "
+        "revenez-y et recommencez, ou signalez-le à son support.",
+        detail=f"{error.error}: {error.description}",
+    )

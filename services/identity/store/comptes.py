@@ -1,0 +1,189 @@
+"""Accounts, as they are kept and told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kit.mongo import Collection, Database, Document, Index
+from kit.mongo.aggregates import Kind
+from kit.versions import Version
+from proto.identity.v1 import habilitations_pb2
+from services.identity.domain.comptes import Compte, EtatCompte
+from socle.principal import Droit, RoleTenu
+from socle.rubriques import Niveau, Role, Rubrique
+
+COMPTES = Collection(
+    name="comptes",
+    required={
+        "version": "long",
+        "courriel": "string",
+        "nom": "string",
+        "prenom": "string",
+        "etat": "string",
+        "roles": "array",
+        "droits": "array",
+    },
+    indexes=(Index(keys={"roles.uai": 1}), Index(keys={"droits.uai": 1})),
+    purpose="savoir qui est la personne et ce qu'elle peut faire",
+    readers="la personne, et qui gère les utilisateurs de ses établissements",
+    kept="jusqu'à la suppression du compte",
+)
+
+
+def _document(compte: Compte) -> Document:
+    return {
+        "courriel": compte.courriel,
+        "nom": compte.nom,
+        "prenom": compte.prenom,
+        "etat": compte.etat,
+        "roles": [
+            {
+                "role": role.role,
+                "uai": role.uai,
+                "academie": role.academie,
+                "region_academique": role.region_academique,
+                "classes": sorted(role.classes),
+                "groupes": sorted(role.groupes),
+            }
+            for role in compte.roles
+        ],
+        "droits": [
+            {
+                "uai": droit.uai,
+                "rubrique": droit.rubrique,
+                "niveau": droit.niveau.name,
+                "formation": droit.formation,
+                "jusqu_au": droit.jusqu_au,
+            }
+            for droit in compte.droits
+        ],
+    }
+
+
+def _compte(id: str, version: Version, document: Document) -> Compte:
+    return Compte(
+        id=id,
+        version=version,
+        courriel=document["courriel"],
+        nom=document["nom"],
+        prenom=document["prenom"],
+        etat=EtatCompte(document["etat"]),
+        roles=tuple(
+            RoleTenu(
+                role=Role(role["role"]),
+                uai=role["uai"],
+                academie=role["academie"],
+                region_academique=role["region_academique"],
+                classes=frozenset(role["classes"]),
+                groupes=frozenset(role["groupes"]),
+            )
+            for role in document["roles"]
+        ),
+        droits=tuple(
+            Droit(
+                uai=droit["uai"],
+                rubrique=Rubrique(droit["rubrique"]),
+                niveau=Niveau[droit["niveau"]],
+                formation=droit["formation"],
+                jusqu_au=droit["jusqu_au"],
+            )
+            for droit in document["droits"]
+        ),
+    )
+
+
+def habilitations(compte: Compte) -> habilitations_pb2.Habilitations:
+    """What the other services know of an account: no name, no address."""
+    return habilitations_pb2.Habilitations(
+        compte=compte.id,
+        actif=compte.actif,
+        roles=[
+            habilitations_pb2.Role(
+                role=role.role,
+                uai=role.uai or "",
+                academie=role.academie or "",
+                region_academique=role.region_academique or "",
+                classes=sorted(role.classes),
+                groupes=sorted(role.groupes),
+            )
+            for role in compte.roles
+        ],
+        droits=[
+            habilitations_pb2.Droit(
+                uai=droit.uai,
+                rubrique=droit.rubrique,
+                niveau=droit.niveau.name,
+                formation=droit.formation or "",
+                jusqu_au=_timestamp(droit.jusqu_au),
+            )
+            for droit in compte.droits
+        ],
+    )
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+COMPTE = Kind(
+    collection=COMPTES.name,
+    document=_document,
+    aggregate=_compte,
+    publish=lambda compte: ("identity.habilitations.v1", habilitations(compte)),
+)
+
+
+async def find_compte(database: Database, id: str) -> Compte | None:
+    """The account of that id."""
+    document = await database[COMPTES.name].find_one({"_id": id})
+    return None if document is None else COMPTE.read(document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perimetre:
+    """Which accounts a read may return: one by id; those with something in `uais`; and the administrators of
+    `uais_administres`.
+    """
+
+    compte: str
+    uais: frozenset[str]
+    uais_administres: frozenset[str]
+
+    @property
+    def filter(self) -> Document:
+        administrator = {"role": Role.ADMIN_ETABLISSEMENT, "uai": {"$in": sorted(self.uais_administres)}}
+        return {"$or": [{"_id": self.compte}, _attached(self.uais), {"roles": {"$elemMatch": administrator}}]}
+
+
+def _attached(uais: Iterable[str]) -> Document:
+    within = {"$in": sorted(uais)}
+    return {"$or": [{"roles.uai": within}, {"droits.uai": within}]}
+
+
+async def select_compte(database: Database, id: str, perimetre: Perimetre) -> Compte | None:
+    """The account of that id, if it is within `perimetre`."""
+    document = await database[COMPTES.name].find_one({"$and": [{"_id": id}, perimetre.filter]})
+    return None if document is None else COMPTE.read(document)
+
+
+async def list_users(
+    database: Database, uai: str, perimetre: Perimetre, *, first: int, after: tuple[str, str] | None
+) -> tuple[list[Compte], int]:
+    """The accounts of an establishment within `perimetre`, by name after the row (name, id): one more than `first`
+    when there are more; and how many there are in all.
+    """
+    collection = database[COMPTES.name]
+    where: Document = {"$and": [_attached([uai]), perimetre.filter]}
+    page = where
+    if after is not None:
+        nom, compte = after
+        page = {"$and": [*where["$and"], {"$or": [{"nom": {"$gt": nom}}, {"nom": nom, "_id": {"$gt": compte}}]}]}
+    cursor = collection.find(page).sort([("nom", 1), ("_id", 1)]).limit(first + 1)
+    rows = [COMPTE.read(document) for document in await cursor.to_list(first + 1)]
+    return rows, await collection.count_documents(where)

@@ -1,0 +1,182 @@
+"""Sign-ins in progress, as they are kept: the browser holds an opaque cookie and nothing else."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
+
+from kit.mongo import Collection, Database, Document, Index, Transaction
+from services.identity.coffre import Scelle
+from services.identity.domain.facteurs import Facteur
+from services.identity.store.facteurs import read_scelle, scelle_document
+
+CONNEXIONS = Collection(
+    name="connexions",
+    required={
+        "compte": "string",
+        "demande": "string",
+        "faits": "array",
+        "enrolement_decline": "bool",
+        "secret": ["object", "null"],
+        "code": ["object", "null"],
+        "expire_le": "date",
+        "utilise_le": ["date", "null"],
+    },
+    indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
+    purpose="mener une connexion du mot de passe au second facteur",
+    readers="identity",
+    kept="quinze minutes",
+)
+DUREE = timedelta(minutes=15)
+ESSAIS_PAR_CODE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeEnvoye:
+    """The code last sent by e-mail for a sign-in: its fingerprint, when it was sent and when it expires."""
+
+    empreinte: str
+    envoye_le: datetime
+    expire_le: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connexion:
+    """A sign-in in progress: the password was right.
+
+    Args:
+        condensat: the hash of its cookie.
+        demande: the query of the authorization request that it is for; empty when there is none.
+        secret: the secret of an application being enrolled.
+        code: the code last sent by e-mail, used or not.
+    """
+
+    condensat: str
+    compte: str
+    demande: str
+    expire_le: datetime
+    faits: frozenset[Facteur] = frozenset({Facteur.MOT_DE_PASSE})
+    enrolement_decline: bool = False
+    secret: Scelle | None = None
+    code: CodeEnvoye | None = None
+
+
+def _connexion(document: Document) -> Connexion:
+    code = document["code"]
+    return Connexion(
+        condensat=document["_id"],
+        compte=document["compte"],
+        demande=document["demande"],
+        expire_le=document["expire_le"],
+        faits=frozenset(Facteur(fait) for fait in document["faits"]),
+        enrolement_decline=document["enrolement_decline"],
+        secret=document["secret"] and read_scelle(document["secret"]),
+        code=code and CodeEnvoye(empreinte=code["empreinte"], envoye_le=code["envoye_le"], expire_le=code["expire_le"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Connexions:
+    """The sign-ins in progress; each change is one guarded update of one row."""
+
+    database: Database
+
+    async def open(self, connexion: Connexion) -> None:
+        await self.database[CONNEXIONS.name].insert_one(
+            {
+                "_id": connexion.condensat,
+                "compte": connexion.compte,
+                "demande": connexion.demande,
+                "faits": sorted(connexion.faits),
+                "enrolement_decline": False,
+                "secret": None,
+                "code": None,
+                "expire_le": connexion.expire_le,
+                "utilise_le": None,
+            }
+        )
+
+    async def find(self, condensat: str, *, now: datetime) -> Connexion | None:
+        """The sign-in of that cookie, None when it is finished or expired."""
+        document = await self.database[CONNEXIONS.name].find_one(_in_progress(condensat, now))
+        return None if document is None else _connexion(document)
+
+    async def add_factor(self, condensat: str, facteur: Facteur, *, now: datetime) -> Connexion | None:
+        """Note that a factor was shown; None when the sign-in is finished or expired."""
+        return await self._change(condensat, now, {"$addToSet": {"faits": facteur}})
+
+    async def decline_enrolment(self, condensat: str, *, now: datetime) -> Connexion | None:
+        """Note that the person puts the enrolment of an application off."""
+        return await self._change(condensat, now, {"$set": {"enrolement_decline": True}})
+
+    async def propose_secret(self, condensat: str, secret: Scelle, *, now: datetime) -> Connexion | None:
+        """Keep the secret of the application to enrol; the one already proposed, if any, stays."""
+        collection = self.database[CONNEXIONS.name]
+        await collection.update_one(
+            {**_in_progress(condensat, now), "secret": None}, {"$set": {"secret": scelle_document(secret)}}
+        )
+        return await self.find(condensat, now=now)
+
+    async def try_code(self, condensat: str, *, now: datetime) -> str | None:
+        """Count one try of the e-mailed code; its fingerprint, None when it was used, expired or tried too often."""
+        row = await self._change(
+            condensat,
+            now,
+            {"$inc": {"code.essais": 1}},
+            {
+                "code.utilise_le": None,
+                "code.expire_le": {"$gt": now},
+                "code.essais": {"$lt": ESSAIS_PAR_CODE},
+            },
+        )
+        return None if row is None or row.code is None else row.code.empreinte
+
+    async def use_code(self, condensat: str, empreinte: str, *, now: datetime) -> Connexion | None:
+        """Use the e-mailed code, and note the factor with it; None when it was used meanwhile."""
+        return await self._change(
+            condensat,
+            now,
+            {"$set": {"code.utilise_le": now}, "$addToSet": {"faits": Facteur.COURRIEL}},
+            {"code.utilise_le": None, "code.empreinte": empreinte},
+        )
+
+    async def _change(
+        self, condensat: str, now: datetime, change: Document, guard: Document | None = None
+    ) -> Connexion | None:
+        document: Document | None = await self.database[CONNEXIONS.name].find_one_and_update(
+            {**_in_progress(condensat, now), **(guard or {})}, change, return_document=ReturnDocument.AFTER
+        )
+        return None if document is None else _connexion(document)
+
+
+def _in_progress(condensat: str, now: datetime) -> Document:
+    return {"_id": condensat, "utilise_le": None, "expire_le": {"$gt": now}}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnexionsEnCours:
+    """The sign-ins in progress within a transaction."""
+
+    transaction: Transaction
+
+    async def set_code(self, condensat: str, code: CodeEnvoye, *, now: datetime, not_since: datetime) -> bool:
+        """Keep a code about to be sent in place of the last one; False when that was sent after `not_since`."""
+        kept = {
+            "empreinte": code.empreinte,
+            "envoye_le": code.envoye_le,
+            "expire_le": code.expire_le,
+            "essais": 0,
+            "utilise_le": None,
+        }
+        guard = {"$or": [{"code": None}, {"code.envoye_le": {"$lte": not_since}}]}
+        result = await self.transaction[CONNEXIONS.name].update_one(
+            {**_in_progress(condensat, now), **guard}, {"$set": {"code": kept}}, session=self.transaction.session
+        )
+        return result.modified_count == 1
+
+    async def finish(self, condensat: str, *, now: datetime) -> bool:
+        """Use the sign-in to open a session; False when it was used before, or expired."""
+        result = await self.transaction[CONNEXIONS.name].update_one(
+            _in_progress(condensat, now), {"$set": {"utilise_le": now}}, session=self.transaction.session
+        )
+        return result.modified_count == 1

@@ -1,0 +1,87 @@
+"""Messages to send, as they are kept: written with the change they tell of, deleted once sent."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
+
+from kit.mongo import Collection, Database, Document, Index, Transaction
+from services.identity.coffre import Scelle
+from services.identity.store.facteurs import read_scelle, scelle_document
+
+ENVOIS = Collection(
+    name="envois",
+    required={
+        "message": "object",
+        "cree_le": "date",
+        "expire_le": "date",
+        "essayer_le": "date",
+        "essais": "int",
+    },
+    indexes=(Index(keys={"essayer_le": 1}),),
+    purpose="messages à envoyer, chiffrés sous CLE_MAITRE : l'adresse et le code n'y sont pas en clair",
+    readers="la boucle d'envoi d'identity",
+    kept="jusqu'à leur envoi, ou jusqu'à ce que le code qu'ils portent ait expiré",
+)
+_BAIL = timedelta(seconds=60)
+"""How long a sender that died keeps a message to itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envoi:
+    """A message to send: sealed, and useless from `expire_le` on."""
+
+    id: str
+    message: Scelle
+    cree_le: datetime
+    expire_le: datetime
+    essais: int = 0
+
+
+async def add(transaction: Transaction, envoi: Envoi) -> None:
+    """Let this message be sent if, and only if, the transaction commits."""
+    await transaction[ENVOIS.name].insert_one(
+        {
+            "_id": envoi.id,
+            "message": scelle_document(envoi.message),
+            "cree_le": envoi.cree_le,
+            "expire_le": envoi.expire_le,
+            "essayer_le": envoi.cree_le,
+            "essais": 0,
+        },
+        session=transaction.session,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Envois:
+    """The messages that wait."""
+
+    database: Database
+
+    async def take(self, *, now: datetime) -> Envoi | None:
+        """The next message to try, which no other sender takes for a minute; None when nothing waits."""
+        document: Document | None = await self.database[ENVOIS.name].find_one_and_update(
+            {"essayer_le": {"$lte": now}},
+            {"$set": {"essayer_le": now + _BAIL}, "$inc": {"essais": 1}},
+            sort=[("essayer_le", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if document is None else _envoi(document)
+
+    async def postpone(self, id: str, until: datetime) -> None:
+        await self.database[ENVOIS.name].update_one({"_id": id}, {"$set": {"essayer_le": until}})
+
+    async def remove(self, id: str) -> None:
+        """Forget a message that was sent, or that came too late."""
+        await self.database[ENVOIS.name].delete_one({"_id": id})
+
+
+def _envoi(document: Document) -> Envoi:
+    return Envoi(
+        id=document["_id"],
+        message=read_scelle(document["message"]),
+        cree_le=document["cree_le"],
+        expire_le=document["expire_le"],
+        essais=document["essais"],
+    )

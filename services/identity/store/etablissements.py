@@ -1,0 +1,39 @@
+"""Which académie an establishment belongs to: a projection of what `offre` publishes."""
+
+from collections.abc import Iterable
+
+from kit.consumer.projections import GONE, projection
+from kit.mongo import Database, Document, Index
+from proto.offre.v1 import offre_pb2
+from socle.academies import academie_by_slug
+from socle.principal import Lieu
+
+ETABLISSEMENTS = projection(
+    "etablissements",
+    fields={"academie": "string"},
+    indexes=(Index(keys={"academie": 1}),),
+    purpose="savoir de quelle académie dépend un établissement, pour décider qui y gère les droits",
+    readers="identity",
+    kept="aussi longtemps que l'établissement est dans l'offre",
+)
+
+
+def etablissement_document(message: offre_pb2.Etablissement) -> Document:
+    """What is kept of an establishment."""
+    return {"academie": message.academie}
+
+
+async def find_lieu(database: Database, uai: str) -> Lieu | None:
+    """Where this establishment is; None when `offre` does not know it, or not yet."""
+    row = await database[ETABLISSEMENTS.name].find_one({"_id": uai, GONE: {"$exists": False}})
+    if row is None:
+        return None
+    academie = academie_by_slug(row["academie"])
+    return Lieu(uai=uai, academie=academie.slug, region_academique=academie.region_academique)
+
+
+async def uais_of(database: Database, academies: Iterable[str]) -> frozenset[str]:
+    """The establishments of these académies."""
+    where = {"academie": {"$in": list(academies)}, GONE: {"$exists": False}}
+    rows = await database[ETABLISSEMENTS.name].find(where, projection=["_id"]).to_list(None)
+    return frozenset(row["_id"] for row in rows)

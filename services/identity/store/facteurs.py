@@ -1,0 +1,128 @@
+"""What accounts prove themselves with: password hashes and TOTP secrets. Never published, never logged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kit.mongo import Collection, Database, Document, Transaction
+from services.identity.coffre import Scelle
+
+FACTEURS = Collection(
+    name="facteurs",
+    required={"mots_de_passe": "array", "totp": ["object", "null"], "connecte_le": ["date", "null"]},
+    optional={"demonstration": "string"},
+    purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré",
+    readers="identity",
+    kept="aussi longtemps que le compte",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totp:
+    """An enrolled application: its secret, sealed, and the last time step whose code was used."""
+
+    secret: Scelle
+    dernier_pas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facteurs:
+    """What one account proves itself with.
+
+    Args:
+        mots_de_passe: argon2id hashes, the current one first, then those it may not choose again.
+        demonstration: the fingerprint of the secrets that a demonstration gave it.
+    """
+
+    compte: str
+    mots_de_passe: Sequence[str] = ()
+    totp: Totp | None = None
+    connecte_le: datetime | None = None
+    demonstration: str | None = None
+
+
+def _facteurs(document: Document) -> Facteurs:
+    totp = document["totp"]
+    return Facteurs(
+        compte=document["_id"],
+        mots_de_passe=tuple(document["mots_de_passe"]),
+        totp=totp and Totp(secret=read_scelle(totp["secret"]), dernier_pas=totp["dernier_pas"]),
+        connecte_le=document["connecte_le"],
+        demonstration=document.get("demonstration"),
+    )
+
+
+def scelle_document(scelle: Scelle) -> Document:
+    """A sealed value as it is kept."""
+    return {"cle": scelle.cle, "contenu": scelle.contenu}
+
+
+def read_scelle(document: Document) -> Scelle:
+    """A sealed value as it was kept."""
+    return Scelle(document["cle"], bytes(document["contenu"]))
+
+
+async def find_facteurs(database: Database, compte: str) -> Facteurs | None:
+    """What this account proves itself with; None when there is no such account."""
+    document = await database[FACTEURS.name].find_one({"_id": compte})
+    return None if document is None else _facteurs(document)
+
+
+async def has_demonstration_accounts(database: Database) -> bool:
+    """Whether an account has secrets that a demonstration gave it, and which are therefore known."""
+    return await database[FACTEURS.name].find_one({"demonstration": {"$exists": True}}, projection=["_id"]) is not None
+
+
+async def use_totp_step(database: Database, compte: str, step: int) -> bool:
+    """Use the code of a time step; False when it, or a later one, was used before (RFC 6238 §5.2)."""
+    result = await database[FACTEURS.name].update_one(
+        {"_id": compte, "totp.dernier_pas": {"$lt": step}}, {"$set": {"totp.dernier_pas": step}}
+    )
+    return result.modified_count == 1
+
+
+async def replace_hash(database: Database, compte: str, old: str, new: str) -> None:
+    """Keep the same password under newer parameters, unless it was changed meanwhile."""
+    await database[FACTEURS.name].update_one(
+        {"_id": compte, "mots_de_passe.0": old}, {"$set": {"mots_de_passe.0": new}}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FacteursStore:
+    """The factors within a transaction."""
+
+    transaction: Transaction
+
+    async def create(self, comptes: Sequence[str]) -> None:
+        """Rows of accounts that cannot sign in yet."""
+        await self.transaction[FACTEURS.name].insert_many(
+            [{"_id": compte, "mots_de_passe": [], "totp": None, "connecte_le": None} for compte in comptes],
+            session=self.transaction.session,
+        )
+
+    async def set_passwords(self, compte: str, mots_de_passe: Sequence[str]) -> None:
+        await self._set(compte, {"mots_de_passe": list(mots_de_passe)})
+
+    async def set_totp(self, compte: str, totp: Totp | None) -> None:
+        kept = None if totp is None else {"secret": scelle_document(totp.secret), "dernier_pas": totp.dernier_pas}
+        await self._set(compte, {"totp": kept})
+
+    async def enrol_totp(self, compte: str, totp: Totp) -> bool:
+        """Enrol an application; False when the account has one already."""
+        kept = {"secret": scelle_document(totp.secret), "dernier_pas": totp.dernier_pas}
+        result = await self.transaction[FACTEURS.name].update_one(
+            {"_id": compte, "totp": None}, {"$set": {"totp": kept}}, session=self.transaction.session
+        )
+        return result.modified_count == 1
+
+    async def set_demonstration(self, compte: str, empreinte: str) -> None:
+        await self._set(compte, {"demonstration": empreinte})
+
+    async def signed_in(self, compte: str, *, now: datetime) -> None:
+        await self._set(compte, {"connecte_le": now})
+
+    async def _set(self, compte: str, fields: Document) -> None:
+        await self.transaction[FACTEURS.name].update_one(
+            {"_id": compte}, {"$set": fields}, session=self.transaction.session
+        )

@@ -1,0 +1,69 @@
+"""The whole of what identity keeps, and its transactions."""
+
+from collections.abc import Callable
+from functools import partial
+
+from kit.mongo import Database, Transaction, Transactor
+from kit.mongo.aggregates import Aggregates
+from kit.mongo.migrations import Layout
+from kit.outbox import rows
+from services.identity.store import envois
+from services.identity.store.cles import CLES
+from services.identity.store.comptes import COMPTE, COMPTES
+from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
+from services.identity.store.courriels import COURRIELS, Courriels
+from services.identity.store.etablissements import ETABLISSEMENTS
+from services.identity.store.facteurs import FACTEURS, FacteursStore
+from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
+from services.identity.store.liens import LIENS, Liens
+from services.identity.store.sessions import FAMILLES, SESSIONS, Familles, Sessions
+from services.identity.store.tentatives import TENTATIVES
+
+LAYOUT = Layout(
+    collections=(
+        rows.OUTBOX,
+        COMPTES,
+        COURRIELS,
+        FACTEURS,
+        LIENS,
+        CONNEXIONS,
+        SESSIONS,
+        FAMILLES,
+        CODES,
+        JETONS,
+        TENTATIVES,
+        CLES,
+        envois.ENVOIS,
+        ETABLISSEMENTS,
+    )
+)
+
+
+class Work:
+    """The stores of one transaction."""
+
+    def __init__(self, transaction: Transaction, generation: int) -> None:
+        self._transaction = transaction
+        self.comptes = Aggregates(transaction, COMPTE, generation)
+        self.courriels = Courriels(transaction)
+        self.facteurs = FacteursStore(transaction)
+        self.liens = Liens(transaction)
+        self.connexions = ConnexionsEnCours(transaction)
+        self.sessions = Sessions(transaction)
+        self.familles = Familles(transaction, generation)
+        self.codes = Codes(transaction)
+        self.jetons = Jetons(transaction)
+
+    async def send(self, envoi: envois.Envoi) -> None:
+        """Let a message be sent if this transaction commits."""
+        await envois.add(self._transaction, envoi)
+
+
+def transactor(database: Database, *, generation: Callable[[], int], committed: Callable[[], None]) -> Transactor[Work]:
+    """Runs bodies over `Work`, and says `committed` when they publish; `generation` is asked at each of them."""
+    return Transactor(
+        database=database,
+        work=lambda transaction: Work(transaction, generation()),
+        write_outbox=partial(rows.write, source="identity"),
+        committed=committed,
+    )

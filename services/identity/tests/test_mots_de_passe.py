@@ -1,0 +1,58 @@
+"""Passwords: what may be chosen (domaine.md §3), and how they are kept."""
+
+import pytest
+
+from services.identity.domain.mots_de_passe import MotDePasseRefuse, normalize, require_acceptable
+from services.identity.mfa.mots_de_passe import Hasher, strength
+
+WORDS = ("petit", "lea.petit@ac-creteil.fr", "0940001a")
+
+
+def choose(mot_de_passe: str) -> None:
+    chosen = normalize(mot_de_passe)
+    require_acceptable(chosen, force=strength(chosen, WORDS), mots_personnels=WORDS)
+
+
+@pytest.mark.parametrize("mot_de_passe", ["parapluie cobalt sous la treille", "Vj8#qLw2!zR0t", "x7" * 64])
+def test_a_long_password_that_is_hard_to_guess_is_accepted(mot_de_passe: str) -> None:
+    require_acceptable(mot_de_passe, force=3, mots_personnels=WORDS)
+
+
+def test_eleven_characters_are_too_few_however_random() -> None:
+    with pytest.raises(MotDePasseRefuse, match="au moins 12"):
+        choose("Vj8#qLw2!zR")
+    choose("Vj8#qLw2!zR0")
+
+
+def test_more_than_128_characters_are_too_many() -> None:
+    with pytest.raises(MotDePasseRefuse, match="128"):
+        choose("Vj8#qLw2!zR0" * 11)
+
+
+@pytest.mark.parametrize(
+    "mot_de_passe", ["motdepasse123", "azertyuiop123", "password1234", "aaaaaaaaaaaaaaaa", "12345678901234"]
+)
+def test_a_common_password_is_refused_however_long(mot_de_passe: str) -> None:
+    with pytest.raises(MotDePasseRefuse, match="facile à deviner"):
+        choose(mot_de_passe)
+
+
+@pytest.mark.parametrize("mot_de_passe", ["Vj8#qLw2!PÉTIT", "0940001A-vj8#qlw2!z", "xx Petit kraken orme"])
+def test_a_password_with_the_persons_name_login_or_uai_is_refused(mot_de_passe: str) -> None:
+    with pytest.raises(MotDePasseRefuse, match="votre nom"):
+        choose(mot_de_passe)
+
+
+def test_the_same_characters_typed_in_two_ways_are_one_password() -> None:
+    assert normalize("épine ﬁne 2²") == normalize("épine fine 22")
+
+
+async def test_a_hash_is_argon2id_and_verifies_its_password_only() -> None:
+    hasher = Hasher()
+    condensat = await hasher.hash("parapluie cobalt")
+    assert condensat.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert await hasher.verify(condensat, "parapluie cobalt")
+    assert not await hasher.verify(condensat, "parapluie cobal")
+    assert not await hasher.verify(None, "parapluie cobalt")
+    assert not await hasher.verify("not a hash", "parapluie cobalt")
+    hasher.close()

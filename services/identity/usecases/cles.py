@@ -1,0 +1,22 @@
+"""The keys, when the service opens its store."""
+
+from services.identity.deps import Deps
+from services.identity.store.facteurs import has_demonstration_accounts
+
+
+class SecretsDeDemonstration(RuntimeError):
+    """The store holds accounts whose secrets a demonstration made known."""
+
+
+async def open_keys(deps: Deps, *, local: bool) -> None:
+    """Read the keys; on a developer's machine, make them the first time.
+
+    Raises:
+        ClesAbsentes: there are none, elsewhere than on a developer's machine.
+        SecretsDeDemonstration: elsewhere too, an account of the store has secrets that a demonstration made known.
+    """
+    if local:
+        await deps.trousseau.create_missing()
+    elif await has_demonstration_accounts(deps.database):
+        raise SecretsDeDemonstration("the store holds demonstration accounts, whose secrets are known: use another one")
+    await deps.trousseau.load()

@@ -1,0 +1,208 @@
+"""What is done with accounts: create, activate, disable; choose a password."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ulid import ULID
+
+from kit.errors import NotFound, Refusal
+from services.identity.condensats import condensat, new_secret
+from services.identity.deps import Deps
+from services.identity.domain import courriels, mots_de_passe
+from services.identity.domain.comptes import Compte, check_right, check_role, personal_words
+from services.identity.mfa.mots_de_passe import strength
+from services.identity.store.comptes import find_compte
+from services.identity.store.courriels import claim, find_owners, free
+from services.identity.store.facteurs import find_facteurs
+from services.identity.store.liens import find_owner
+from services.identity.store.work import Work
+from socle.principal import Droit, RoleTenu
+
+
+class LienInvalide(Refusal):
+    """The activation link was used, has expired, or never was one."""
+
+    code = "LIEN_INVALIDE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ce lien d'activation a déjà servi ou a expiré : demandez-en un autre à qui a créé votre compte."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NouveauCompte:
+    """Who an account is for, and what it holds from the start."""
+
+    courriel: str
+    nom: str
+    prenom: str
+    roles: Sequence[RoleTenu] = ()
+    droits: Sequence[Droit] = ()
+
+
+def fingerprint(deps: Deps, courriel: str) -> str:
+    """What stands for a normalized address in keys: the address itself appears in none."""
+    return deps.trousseau.empreinte("courriel", courriel)
+
+
+async def find_by_address(deps: Deps, courriel: str) -> Compte:
+    """The account of that address.
+
+    Raises:
+        CourrielInvalide: it is no address.
+        NotFound: no account has it.
+    """
+    key = fingerprint(deps, courriels.normalize(courriel))
+    owner = (await find_owners(deps.database, [key])).get(key)
+    compte = None if owner is None else await find_compte(deps.database, owner)
+    if compte is None:
+        raise NotFound("Aucun compte n'a cette adresse : vérifiez-la.", champ="courriel")
+    return compte
+
+
+async def create_compte(deps: Deps, nouveau: NouveauCompte) -> Compte:
+    """Create an account, invited: it is active once its owner has chosen a password.
+
+    Raises:
+        CourrielInvalide, CourrielFonctionnel, CourrielPris: its address cannot be.
+        RoleInvalide, DroitInvalide: what it would hold cannot be.
+    """
+    compte = new_compte(nouveau, now=deps.clock())
+    key = fingerprint(deps, compte.courriel)
+    owners = {key: compte.id}
+    if await claim(deps.database, owners):
+        raise courriels.CourrielPris("Un compte a déjà cette adresse : donnez-lui des droits, ou changez d'adresse.")
+
+    async def body(work: Work) -> Compte:
+        if not await work.courriels.confirm([key], [compte.id]):
+            raise courriels.CourrielPris("Un compte vient de prendre cette adresse : vérifiez-la.")
+        await work.facteurs.create([compte.id])
+        return await work.comptes.save(compte)
+
+    try:
+        return await deps.transact(body)
+    except BaseException:
+        await free(deps.database, owners)
+        raise
+
+
+def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
+    """The account as it will be created."""
+    courriel = courriels.normalize(nouveau.courriel)
+    courriels.require_nominative(courriel)
+    for role in nouveau.roles:
+        check_role(role)
+    for droit in nouveau.droits:
+        check_right(droit, now=now)
+    return Compte(
+        id=str(ULID()),
+        courriel=courriel,
+        nom=nouveau.nom.strip(),
+        prenom=nouveau.prenom.strip(),
+        roles=tuple(nouveau.roles),
+        droits=tuple(nouveau.droits),
+    )
+
+
+async def issue_link(deps: Deps, compte: Compte) -> str:
+    """A new activation link for an account: the secret to put in its address, single use, 72 hours."""
+    secret = new_secret()
+
+    async def body(work: Work) -> None:
+        await work.liens.issue(condensat(secret), compte.id, now=deps.clock())
+
+    await deps.transact(body)
+    return secret
+
+
+async def owner_of_link(deps: Deps, secret: str) -> Compte:
+    """The account that a link activates; the link stays usable.
+
+    Raises:
+        LienInvalide: it activates none.
+    """
+    owner = await find_owner(deps.database, condensat(secret), now=deps.clock())
+    compte = None if owner is None else await find_compte(deps.database, owner)
+    if compte is None:
+        raise LienInvalide
+    return compte
+
+
+async def activate(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
+    """Use an activation link: the password is chosen, and the account active.
+
+    Raises:
+        LienInvalide: the link activates no account, or no more.
+        MotDePasseRefuse: the password breaks a rule; the link stays usable.
+        CompteDesactive: the account was disabled meanwhile.
+    """
+    compte = await owner_of_link(deps, secret)
+    hashes = await _choose(deps, compte, mot_de_passe)
+
+    async def body(work: Work) -> Compte:
+        if await work.liens.use(condensat(secret), now=deps.clock()) != compte.id:
+            raise LienInvalide
+        await work.facteurs.set_passwords(compte.id, hashes)
+        return await work.comptes.save((await load(work, compte.id)).activate())
+
+    return await deps.transact(body)
+
+
+async def set_password(deps: Deps, compte: Compte, mot_de_passe: str) -> Compte:
+    """Give an account a password, and activate it.
+
+    Raises:
+        MotDePasseRefuse: the password breaks a rule.
+        CompteDesactive: the account is disabled.
+    """
+    hashes = await _choose(deps, compte, mot_de_passe)
+
+    async def body(work: Work) -> Compte:
+        await work.facteurs.set_passwords(compte.id, hashes)
+        return await work.comptes.save((await load(work, compte.id)).activate())
+
+    return await deps.transact(body)
+
+
+async def disable(deps: Deps, id: str) -> Compte:
+    """Disable an account; its sessions end at once, everywhere.
+
+    Raises:
+        NotFound: there is no such account.
+    """
+
+    async def body(work: Work) -> Compte:
+        now = deps.clock()
+        compte = (await load(work, id)).disable()
+        await work.sessions.end_all_of(id, now=now)
+        await work.familles.end_all_of(id, now=now)
+        return await work.comptes.save(compte)
+
+    return await deps.transact(body)
+
+
+async def load(work: Work, id: str) -> Compte:
+    """The account, within a transaction.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    compte = (await work.comptes.find([id])).get(id)
+    if compte is None:
+        raise NotFound("Ce compte n'existe pas : vérifiez son identifiant.", champ="compte")
+    return compte
+
+
+async def _choose(deps: Deps, compte: Compte, mot_de_passe: str) -> Sequence[str]:
+    """The hashes to keep once `mot_de_passe` is chosen, the newest first."""
+    chosen = mots_de_passe.normalize(mot_de_passe)
+    words = personal_words(compte)
+    mots_de_passe.require_acceptable(chosen, force=strength(chosen, words), mots_personnels=words)
+    facteurs = await find_facteurs(deps.database, compte.id)
+    kept = facteurs.mots_de_passe[: mots_de_passe.RETENUS] if facteurs else ()
+    for earlier in kept:
+        if await deps.hasher.verify(earlier, chosen):
+            raise mots_de_passe.already_used()
+    return [await deps.hasher.hash(chosen), *kept][: mots_de_passe.RETENUS]

@@ -1,0 +1,92 @@
+"""Giving and taking roles and rights (domaine.md §3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from kit.errors import NotFound
+from services.identity import policy
+from services.identity.deps import Deps
+from services.identity.domain.comptes import Compte
+from services.identity.store.etablissements import find_lieu
+from services.identity.store.work import Work
+from services.identity.usecases.comptes import load
+from services.identity.usecases.lectures import find_visible
+from socle.principal import Droit, Lieu, Principal
+from socle.rubriques import Rubrique
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vise:
+    """The right that is meant: of whom, where, on what."""
+
+    compte: str
+    uai: str
+    rubrique: Rubrique
+    formation: str | None = None
+
+
+async def give_right(deps: Deps, principal: Principal | None, compte: str, droit: Droit) -> Compte:
+    """Give `droit` to an account, in place of the one it held on the same thing.
+
+    Raises:
+        Unauthenticated, Forbidden: who asks may not manage that account's rights there.
+        NotFound: no such account or establishment is in sight.
+        DroitNonDetenu: who asks does not hold it.
+        DroitInvalide, CompteDesactive: it cannot be given.
+    """
+    dated = droit if droit.jusqu_au is None else replace(droit, jusqu_au=_whole_seconds(droit.jusqu_au))
+
+    def change(held: Compte, lieu: Lieu, giver: Principal) -> Compte:
+        policy.require_give(giver, dated, lieu, held, now=deps.clock())
+        return held.give_right(dated, now=deps.clock())
+
+    return await _change(deps, principal, compte, droit.uai, change)
+
+
+async def take_right(deps: Deps, principal: Principal | None, vise: Vise) -> Compte:
+    """Take a right away; one that is not held changes nothing.
+
+    Raises:
+        Unauthenticated, Forbidden: who asks may not manage that account's rights there.
+        NotFound: no such account or establishment is in sight.
+    """
+
+    def change(held: Compte, lieu: Lieu, taker: Principal) -> Compte:
+        policy.require_manage(taker, lieu, held, now=deps.clock())
+        return held.take_right(vise.uai, vise.rubrique, vise.formation)
+
+    return await _change(deps, principal, vise.compte, vise.uai, change)
+
+
+async def _change(
+    deps: Deps,
+    principal: Principal | None,
+    compte: str,
+    uai: str,
+    change: Callable[[Compte, Lieu, Principal], Compte],
+) -> Compte:
+    giver = policy.require_active(principal)
+    await find_visible(deps, giver, compte)
+    lieu = await find_lieu(deps.database, uai)
+    if lieu is None:
+        raise NotFound("Cet établissement n'existe pas : vérifiez son numéro UAI.", champ="uai")
+
+    async def body(work: Work) -> Compte:
+        return await work.comptes.save(change(await load(work, compte), lieu, giver))
+
+    return await deps.transact(body)
+
+
+async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte]) -> Compte:
+    """Change an account by an operator's command, which no policy limits."""
+
+    async def body(work: Work) -> Compte:
+        return await work.comptes.save(change(await load(work, id)))
+
+    return await deps.transact(body)
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    """As precise as the store and the message that tells it can both keep."""
+    return moment.replace(microsecond=0)

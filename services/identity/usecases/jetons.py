@@ -1,0 +1,126 @@
+"""What clients are given: codes, families of tokens, and their end (architecture §6).
+
+Single use is one guarded update of one row; what comes of it is written in the same transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kit.errors import Refusal
+from services.identity.deps import Deps
+from services.identity.domain.comptes import Compte
+from services.identity.domain.facteurs import required_factors
+from services.identity.domain.sessions import CodeEmis, Famille, JetonEmis, Session
+from services.identity.store.comptes import find_compte
+from services.identity.store.sessions import find_famille, find_session
+from services.identity.store.work import Work
+
+
+class DejaUtilise(Refusal):
+    """A code or refresh token that was used before, or whose session has ended."""
+
+    code = "DEJA_UTILISE"
+
+    def __init__(self) -> None:
+        super().__init__("Cette connexion n'est plus valable : reconnectez-vous.")
+
+
+@dataclass(frozen=True, slots=True)
+class Connecte:
+    """A person signed in: its session, and its account as it is now."""
+
+    session: Session
+    compte: Compte
+
+
+async def find_signed_in(deps: Deps, condensat: str) -> Connecte | None:
+    """Who is signed in with the cookie of that hash; None where its session has ended or its account is disabled."""
+    session = await find_session(deps.database, condensat)
+    if session is None or not session.is_alive(deps.clock()):
+        return None
+    compte = await find_compte(deps.database, session.compte)
+    return Connecte(session, compte) if compte is not None and compte.actif else None
+
+
+def is_enough(deps: Deps, connecte: Connecte, *, max_age: timedelta | None) -> bool:
+    """Whether the session was opened with the factors that the account's roles ask for now, and recently enough."""
+    required = required_factors(connecte.compte.roles, a_trois=deps.a_trois_facteurs)
+    preuve = connecte.session.preuve
+    fresh = max_age is None or deps.clock() - preuve.le <= max_age
+    return fresh and len(preuve.amr) >= required
+
+
+async def issue_code(deps: Deps, code: CodeEmis) -> None:
+    """Give a client a code.
+
+    Raises:
+        DejaUtilise: the session has ended meanwhile.
+    """
+
+    async def body(work: Work) -> None:
+        if not await work.sessions.hold(code.session, now=deps.clock()):
+            raise DejaUtilise
+        await work.codes.issue(code)
+
+    await deps.transact(body)
+
+
+async def exchange_code(deps: Deps, condensat: str, famille: Famille, jeton: str) -> None:
+    """Use a code: open `famille`, whose first refresh token has the hash `jeton`.
+
+    Raises:
+        DejaUtilise: the code was used or has expired, or the session has ended.
+    """
+
+    async def body(work: Work) -> None:
+        now = deps.clock()
+        used = await work.codes.use(condensat, famille=famille.id, now=now)
+        if not used or not await work.sessions.hold(famille.session, now=now):
+            raise DejaUtilise
+        await work.familles.open(famille)
+        await work.jetons.issue(_jeton(jeton, famille))
+
+    await deps.transact(body)
+
+
+async def rotate(deps: Deps, condensat: str, famille: Famille, successor: str) -> None:
+    """Use a refresh token, and give the next one of its family, whose hash is `successor`.
+
+    Raises:
+        DejaUtilise: it was used or has expired, or the family has ended.
+    """
+
+    async def body(work: Work) -> None:
+        now = deps.clock()
+        used = await work.jetons.use(condensat, now=now)
+        if not used or not await work.familles.hold(famille.id, now=now):
+            raise DejaUtilise
+        await work.jetons.issue(_jeton(successor, famille))
+
+    await deps.transact(body)
+
+
+def _jeton(condensat: str, famille: Famille) -> JetonEmis:
+    return JetonEmis(condensat=condensat, famille=famille.id, expire_le=famille.expire_le)
+
+
+async def end_famille(deps: Deps, id: str) -> None:
+    """End a family of tokens, and tell every service; one that has ended already is told once only."""
+    if (famille := await find_famille(deps.database, id)) is None or famille.fin_le is not None:
+        return
+
+    async def body(work: Work) -> None:
+        await work.familles.end(id, now=deps.clock())
+
+    await deps.transact(body)
+
+
+async def end_session(deps: Deps, session: Session) -> None:
+    """Sign a person out of a browser: of every client it was signed in to from there."""
+
+    async def body(work: Work) -> None:
+        now: datetime = deps.clock()
+        await work.sessions.end(session.id, now=now)
+        await work.familles.end_all_of_session(session.id, now=now)
+
+    await deps.transact(body)

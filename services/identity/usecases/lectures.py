@@ -1,0 +1,61 @@
+"""What is read of accounts, always through the scope of who reads."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kit.auth.access_tokens import AccessToken
+from kit.errors import NotFound, Unauthenticated
+from services.identity import policy
+from services.identity.deps import Deps
+from services.identity.domain.comptes import Compte
+from services.identity.store.comptes import Perimetre, find_compte, list_users, select_compte
+from services.identity.store.etablissements import uais_of
+from services.identity.store.sessions import find_famille
+from socle.principal import Principal
+
+
+async def principal_of(deps: Deps, token: AccessToken) -> Principal:
+    """Who calls, with the rights it holds at this instant.
+
+    Raises:
+        Unauthenticated: its session has ended, or its account is no more.
+    """
+    famille, compte = await asyncio.gather(
+        find_famille(deps.database, token.sid), find_compte(deps.database, token.sub)
+    )
+    if famille is None or compte is None or famille.compte != token.sub or not famille.is_alive(deps.clock()):
+        raise Unauthenticated
+    return Principal(compte=compte.id, session=token.sid, actif=compte.actif, roles=compte.roles, droits=compte.droits)
+
+
+async def find_visible(deps: Deps, principal: Principal, id: str) -> Compte:
+    """The account of that id.
+
+    Raises:
+        NotFound: there is none, or it is out of sight.
+    """
+    compte = await select_compte(deps.database, id, await _perimetre(deps, principal))
+    if compte is None:
+        raise NotFound("Ce compte n'existe pas parmi ceux que vous gérez : vérifiez son identifiant.", champ="compte")
+    return compte
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Accounts of a list, one more than asked for when there are more, and how many there are in all."""
+
+    rows: Sequence[Compte]
+    total: int
+
+
+async def users_of(deps: Deps, principal: Principal, uai: str, *, first: int, after: tuple[str, str] | None) -> Page:
+    """The accounts in sight that have a role or a right in that establishment, by name."""
+    rows, total = await list_users(deps.database, uai, await _perimetre(deps, principal), first=first, after=after)
+    return Page(rows, total)
+
+
+async def _perimetre(deps: Deps, principal: Principal) -> Perimetre:
+    portee = policy.scope(principal, now=deps.clock())
+    administered = await uais_of(deps.database, portee.academies) if portee.academies else frozenset()
+    return Perimetre(compte=portee.compte, uais=portee.uais, uais_administres=administered)

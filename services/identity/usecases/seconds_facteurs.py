@@ -1,0 +1,210 @@
+"""The factors after the password: an application's code, a code by e-mail (domaine.md §3)."""
+
+import hmac
+
+from kit.errors import Refusal
+from services.identity.condensats import condensat
+from services.identity.courrier import new_envoi
+from services.identity.deps import Deps
+from services.identity.domain.facteurs import Etape, Facteur
+from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS
+from services.identity.mfa import courriel, totp
+from services.identity.store.connexions import CodeEnvoye
+from services.identity.store.facteurs import Totp, use_totp_step
+from services.identity.store.work import Work
+from services.identity.usecases.connexion import (
+    SIGN_INS,
+    ConnexionExpiree,
+    EnCours,
+    find_at,
+    find_in_progress,
+    with_account,
+)
+from services.identity.usecases.tentatives import TropDEssais, require_try
+
+_ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
+"""Steps that come after a second factor only: a stolen password enrols nothing."""
+
+
+class CodeRefuse(Refusal):
+    """A code that is wrong, was used before, or has expired."""
+
+    code = "CODE_REFUSE"
+
+    def __init__(self) -> None:
+        super().__init__("Ce code ne convient pas ou ne convient plus : saisissez le dernier code.", champ="code")
+        SIGN_INS.add(1, {"outcome": "code_refused"})
+
+
+class EnvoiTropRecent(Refusal):
+    """A code was sent a moment ago."""
+
+    code = "ENVOI_TROP_RECENT"
+
+    def __init__(self) -> None:
+        super().__init__("Un code vient de vous être envoyé : attendez trente secondes avant d'en demander un autre.")
+
+
+REFUS = (CodeRefuse, EnvoiTropRecent, TropDEssais)
+"""What a person may be told on the page of a code, where it goes on."""
+
+
+async def send_code(deps: Deps, secret: str) -> EnCours:
+    """Send a new code by e-mail, in place of the last one; on return it is on disk, and will leave.
+
+    Raises:
+        EnvoiTropRecent: one was sent less than thirty seconds ago.
+        TropDEssais: too many were sent to this account within the hour.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
+    await require_try(deps, _sending(en_cours), ENVOIS)
+    code = courriel.new_code()
+
+    async def body(work: Work) -> bool:
+        now = deps.clock()
+        kept = CodeEnvoye(
+            empreinte=_fingerprint(deps, en_cours, code), envoye_le=now, expire_le=now + courriel.VALIDITE
+        )
+        recent = now - courriel.ENTRE_DEUX_ENVOIS
+        if not await work.connexions.set_code(en_cours.connexion.condensat, kept, now=now, not_since=recent):
+            return False
+        await work.send(
+            new_envoi(
+                deps.coffre,
+                destinataire=en_cours.compte.courriel,
+                sujet=courriel.SUJET,
+                texte=courriel.text(en_cours.compte.prenom, code),
+                now=now,
+                validite=courriel.VALIDITE,
+            )
+        )
+        return True
+
+    if not await deps.transact(body):
+        raise EnvoiTropRecent
+    deps.mail_written()
+    return await find_in_progress(deps, secret)
+
+
+async def show_code(deps: Deps, secret: str, code: str) -> EnCours:
+    """Prove oneself by the e-mailed code.
+
+    Raises:
+        CodeRefuse: it is wrong, was used, has expired, or was tried five times.
+        TropDEssais: too many codes were tried for this account.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
+    key = await _count(deps, en_cours)
+    now, id = deps.clock(), en_cours.connexion.condensat
+    expected = await deps.connexions.try_code(id, now=now)
+    if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, _digits(code))):
+        raise CodeRefuse
+    used = await deps.connexions.use_code(id, expected, now=now)
+    if used is None:
+        raise CodeRefuse
+    await deps.tentatives.forgive(key)
+    await deps.tentatives.forgive(_sending(en_cours))
+    return await with_account(deps, used)
+
+
+async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
+    """Prove oneself by the code of the enrolled application; a time step serves once.
+
+    Raises:
+        CodeRefuse: it is wrong, or was used.
+        TropDEssais: too many codes were tried for this account.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours = await find_at(deps, secret, Etape.TOTP, Etape.TOTP_OU_COURRIEL)
+    key = await _count(deps, en_cours)
+    enrolled = en_cours.facteurs.totp
+    if enrolled is None:
+        raise CodeRefuse
+    clear = deps.coffre.open(enrolled.secret, pour=totp_purpose(en_cours.compte.id)).decode()
+    step = totp.matching_step(clear, _digits(code), now=deps.clock())
+    if step is None or not await use_totp_step(deps.database, en_cours.compte.id, step):
+        raise CodeRefuse
+    await deps.tentatives.forgive(key)
+    return await with_account(
+        deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
+    )
+
+
+async def propose_totp(deps: Deps, secret: str) -> tuple[EnCours, str]:
+    """The secret of the application to enrol; the same each time it is asked in this sign-in.
+
+    Raises:
+        ConnexionExpiree: see `find_at`.
+    """
+    await find_at(deps, secret, *_ENROLEMENT)
+    id = condensat(secret)
+    sealed = deps.coffre.seal(totp.new_secret().encode(), pour=_proposal_purpose(id))
+    en_cours = await with_account(deps, await deps.connexions.propose_secret(id, sealed, now=deps.clock()))
+    return en_cours, _proposed(deps, en_cours)
+
+
+async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
+    """Enrol the application whose secret was proposed, by the first code it shows.
+
+    Raises:
+        CodeRefuse: it is not its code.
+        TropDEssais: too many codes were tried for this account.
+        ConnexionExpiree: see `find_at`; or an application was enrolled meanwhile.
+    """
+    en_cours = await find_at(deps, secret, *_ENROLEMENT)
+    key = await _count(deps, en_cours)
+    proposed = _proposed(deps, en_cours)
+    step = totp.matching_step(proposed, _digits(code), now=deps.clock())
+    if step is None:
+        raise CodeRefuse
+    compte = en_cours.compte.id
+    sealed = deps.coffre.seal(proposed.encode(), pour=totp_purpose(compte))
+
+    async def body(work: Work) -> None:
+        if not await work.facteurs.enrol_totp(compte, Totp(secret=sealed, dernier_pas=step)):
+            raise ConnexionExpiree
+
+    await deps.transact(body)
+    await deps.tentatives.forgive(key)
+    return await with_account(
+        deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
+    )
+
+
+def totp_purpose(compte: str) -> str:
+    """What the secret of an account's application is sealed for."""
+    return f"totp/{compte}"
+
+
+def _proposal_purpose(connexion: str) -> str:
+    return f"totp-propose/{connexion}"
+
+
+def _proposed(deps: Deps, en_cours: EnCours) -> str:
+    if en_cours.connexion.secret is None:
+        raise ConnexionExpiree
+    purpose = _proposal_purpose(en_cours.connexion.condensat)
+    return deps.coffre.open(en_cours.connexion.secret, pour=purpose).decode()
+
+
+async def _count(deps: Deps, en_cours: EnCours) -> str:
+    """Count a try of a code for this account, in whichever sign-in; the key under which it is counted."""
+    key = f"second-facteur/{en_cours.compte.id}"
+    await require_try(deps, key, SECONDS_FACTEURS)
+    return key
+
+
+def _sending(en_cours: EnCours) -> str:
+    return f"envoi/{en_cours.compte.id}"
+
+
+def _fingerprint(deps: Deps, en_cours: EnCours, code: str) -> str:
+    """Six digits are too few for a bare hash: the fingerprint needs our key, and is of this sign-in only."""
+    return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{code}")
+
+
+def _digits(code: str) -> str:
+    """The code as typed, without the blanks that people and applications put in it."""
+    return "".join(code.split())[:16]
