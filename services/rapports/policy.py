@@ -8,15 +8,23 @@ from socle.principal import Lieu, Principal
 from socle.rubriques import Niveau, Rubrique
 
 
-def require_read(principal: Principal | None, formation: Formation, *, now: datetime) -> None:
-    """Whoever holds the rubric `RAPPORTS` for the establishment, or for the formation, or for the académie.
+def require_account(principal: Principal | None) -> Principal:
+    """Nobody without an account is told anything, not even what does not exist.
 
     Raises:
         Unauthenticated: nobody is signed in.
-        Forbidden: the right is missing.
     """
     if principal is None:
         raise Unauthenticated
+    return principal
+
+
+def require_read(principal: Principal, formation: Formation, *, now: datetime) -> None:
+    """Whoever holds the rubric `RAPPORTS` for the establishment, or for the formation, or for the académie.
+
+    Raises:
+        Forbidden: the right is missing.
+    """
     lieu = Lieu(uai=formation.uai, academie=formation.academie)
     if not principal.holds(Rubrique.RAPPORTS, Niveau.LECTURE, lieu, now=now, formation=formation.id):
         raise Forbidden

@@ -60,10 +60,11 @@ class Formation:
         description="Son rapport public ; absent tant que la formation n'est pas encore connue du service."
     )
     async def rapport(self, info: Info) -> RapportPublic | None:
+        principal = policy.require_account(info.context.principal)
         formation = await info.context.formations.load(self.id)
         if formation is None:
             return None
-        policy.require_read(info.context.principal, formation, now=technical_clock())
+        policy.require_read(principal, formation, now=technical_clock())
         return RapportPublic.of(domain.draft(formation))
 
     @classmethod

@@ -1,14 +1,7 @@
 """`make up` as a newcomer has it: the whole platform, from nothing, in a folder of the test's own."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,67 +11,9 @@ import pytest
 
 from infra.local.processes import free_ports
 from kit.testing.waiting import eventually
+from tests.e2e.running import PORTS, running, start
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-
-_PORTS = (
-    "PORT_MONGODB",
-    "PORT_KAFKA",
-    "PORT_KAFKA_CONTROLEUR",
-    "PORT_ZIPKIN",
-    "OFFRE_PORT",
-    "PILOTAGE_PORT",
-    "RAPPORTS_PORT",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Up:
-    """The platform as it runs."""
-
-    ports: dict[str, int]
-    process: asyncio.subprocess.Process
-    output: str
-
-    def url(self, port: str) -> str:
-        return f"http://127.0.0.1:{self.ports[port]}"
-
-
-async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Process:
-    environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
-    for name in ("MONGODB_URI", "KAFKA_BOOTSTRAP_SERVERS", "OTEL_TRACES_EXPORTER"):
-        environment.pop(name, None)
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "infra.local.platform",
-        env={**environment, "DOSSIER_PLATEFORME": str(folder)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
-    assert process.stdout is not None
-    output = ""
-    async with asyncio.timeout(180):
-        while text not in output:
-            line = await process.stdout.readline()
-            assert line, f"it stopped:\n{output}"
-            output += line.decode()
-    return output
-
-
-@contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Up]:
-    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-    process = await start(folder, ports)
-    try:
-        yield Up(ports, process, await read_until(process, "logs "))
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), 60)
 
 
 async def find_trace(zipkin: str) -> list[dict[str, Any]]:
@@ -132,7 +67,7 @@ async def test_a_second_start_on_the_same_data_loads_nothing_new_and_loses_nothi
 
 
 async def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:
-    ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", ports["OFFRE_PORT"]))
         taken.listen()

@@ -169,6 +169,9 @@ async def test_a_right_taken_away_is_refused_within_five_seconds(
     await eventually(refused, within=5)
 
 
-async def test_a_caller_without_token_is_told_to_sign_in(served: Serving) -> None:
-    answer = await ask(served, {}, "2025/1")
+@pytest.mark.parametrize("formation", ["2025/1", "2025/inconnue"])
+async def test_a_caller_without_token_is_told_to_sign_in_whether_the_formation_exists_or_not(
+    served: Serving, formation: str
+) -> None:
+    answer = await ask(served, {}, formation)
     assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE"

@@ -1,0 +1,84 @@
+"""Running the platform as `make up` does, on ports and in a folder of the test's own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local.processes import free_ports
+
+PORTS = (
+    "PORT_MONGODB",
+    "PORT_KAFKA",
+    "PORT_KAFKA_CONTROLEUR",
+    "PORT_ZIPKIN",
+    "PORT_SMTP",
+    "PORT_COURRIELS",
+    "PASSERELLE_PORT",
+    "IDENTITY_PORT",
+    "IDENTITY_GRPC_PORT",
+    "OFFRE_PORT",
+    "PILOTAGE_PORT",
+    "RAPPORTS_PORT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """The platform as it runs."""
+
+    folder: Path
+    ports: dict[str, int]
+    process: asyncio.subprocess.Process
+    output: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What moves a command to this platform."""
+        return {**{name: str(port) for name, port in self.ports.items()}, "DOSSIER_PLATEFORME": str(self.folder)}
+
+    def url(self, port: str) -> str:
+        """Where what listens on that port answers."""
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+
+async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Process:
+    environment = {**os.environ, **{name: str(port) for name, port in ports.items()}}
+    for name in ("MONGODB_URI", "KAFKA_BOOTSTRAP_SERVERS", "OTEL_TRACES_EXPORTER"):
+        environment.pop(name, None)
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "infra.local.platform",
+        env={**environment, "DOSSIER_PLATEFORME": str(folder)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
+    assert process.stdout is not None
+    output = ""
+    async with asyncio.timeout(180):
+        while text not in output:
+            line = await process.stdout.readline()
+            assert line, f"it stopped:\n{output}"
+            output += line.decode()
+    return output
+
+
+@contextlib.asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Up]:
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    process = await start(folder, ports)
+    try:
+        yield Up(folder, ports, process, await read_until(process, "Accounts"))
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 60)
