@@ -146,8 +146,8 @@ def _formation(rng: random.Random, host: Etablissement, rank: int) -> dict[str, 
         "select_form": "formation non sélective" if kind in NON_SELECTIVES else "formation sélective",
         "g_olocalisation_des_formations": f"{rng.uniform(48, 49):.5f}, {rng.uniform(2, 3):.5f}",
         "capa_fin": str(capacite),
-        **_past_figures(rng, capacite),
         CODE: f"{host.academie.code}{rank:05d}",
+        **_past_figures(rng, capacite),
     }
 
 

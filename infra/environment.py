@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_PAGE = Path(__file__).resolve().parents[1] / "docs/variables-environnement.md"
+_ROOT = Path(__file__).resolve().parents[1]
+_PAGE = _ROOT / "docs/variables-environnement.md"
 _COMMON = "kit.settings:ServiceSettings"
 _SERVICES = {
     "identity": "services.identity.settings:IdentitySettings",
@@ -27,6 +28,8 @@ _LOCAL = (
     ("PORT_ZIPKIN", "9411", "Port of the trace viewer."),
     ("PORT_SMTP", "1025", "Port on which the catcher takes mail."),
     ("PORT_COURRIELS", "8025", "Port of the catcher's page, where mail and SMS are read."),
+    ("SECANTUSD", "`.local/venv/bin/secantusd-py`", "Program of the embedded MongoDB; a `secantusd-rs` is faster."),
+    ("ACADEMIES_TOPICS", "`creteil`", "Académies that have topics of their own, comma-separated short names."),
     ("DOSSIER_PLATEFORME", "`.local/run`", "Where `make up` keeps its data, logs and keys."),
     ("DONNEES_REELLES", "none", "Folder of the national open data, for the tests and bars that read them."),
 )
@@ -64,6 +67,8 @@ def _fields(path: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
 
 
 def _default(value: object) -> str:
+    if isinstance(value, Path):
+        value = value.relative_to(_ROOT)
     return "none" if value in (None, "", ()) else f"`{value}`"
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -38,7 +38,8 @@ _OPTIONAL = frozenset({"keep", "nominative"})
 DEMONSTRATION = ("creteil",)
 """The académies that have topics of their own where no others are asked for."""
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.1
+_LED_SECONDS = 30.0
 _SAY_AGAIN_SECONDS = 10.0
 
 
@@ -123,7 +124,8 @@ def _milliseconds(name: str, text: str) -> int:
 async def create(bootstrap_servers: str, prefix: str, topics: Sequence[Topic]) -> int:
     """Create those that are missing, all at once; return how many topics (dead letters included) were created.
 
-    Those that exist are given the configuration that is declared. Waits for Kafka, and says so, while it is away.
+    They can be written to when it returns. Those that existed are given the configuration that is declared. Waits for
+    Kafka, and says so, while it is away.
 
     Raises:
         TopicsRefused: one exists with another number of partitions, which never changes, or Kafka refuses one.
@@ -131,15 +133,13 @@ async def create(bootstrap_servers: str, prefix: str, topics: Sequence[Topic]) -
     admin = await _connected(bootstrap_servers)
     try:
         wanted = {new.name: new for topic in topics for new in topic.new(prefix)}
-        existing = sorted(set(await admin.list_topics()) & wanted.keys())
-        if existing:
-            await _configure(admin, [wanted[name] for name in existing])
-        missing = [new for name, new in wanted.items() if name not in existing]
-        if missing:
-            # The client raises nothing: each topic has its own answer.
-            for name, code, *message in (await admin.create_topics(missing)).topic_errors:
-                _check(name, code, *message)
-        return len(missing)
+        missing = sorted(wanted.keys() - set(await admin.list_topics()))
+        created = await _create(admin, [wanted[name] for name in missing]) if missing else set()
+        partitions = await _led(admin, wanted.keys())
+        if existing := [wanted[name] for name in sorted(wanted.keys() - created)]:
+            _check_partitions(existing, partitions)
+            await _configure(admin, existing)
+        return len(created)
     finally:
         await admin.close()
 
@@ -160,15 +160,40 @@ async def _connected(bootstrap_servers: str) -> AIOKafkaAdminClient:
             return admin
 
 
-async def _configure(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> None:
-    """Bring topics that exist to what is declared, but for the number of their partitions, which must be right."""
-    partitions = {topic.name: topic.num_partitions for topic in topics}
-    for described in await admin.describe_topics(list(partitions)):
-        name, count = described["topic"], len(described["partitions"])
-        if count != partitions[name]:
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> set[str]:
+    """The names of those that were created, and not by another process meanwhile."""
+    # The client raises nothing: each topic has its own answer.
+    answers = (await admin.create_topics(list(topics))).topic_errors
+    for name, code, *message in answers:
+        if code != TopicAlreadyExistsError.errno:
+            _check(name, code, *message)
+    return {name for name, code, *_ in answers if code == 0}
+
+
+async def _led(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, int]:
+    """How many partitions each topic has, once the broker knows them all and each partition has its leader."""
+    deadline = time.monotonic() + _LED_SECONDS
+    while True:
+        described = await admin.describe_topics(sorted(names))
+        waiting = [t["topic"] for t in described if t["error_code"] or any(p["leader"] < 0 for p in t["partitions"])]
+        if not waiting:
+            return {topic["topic"]: len(topic["partitions"]) for topic in described}
+        if time.monotonic() > deadline:
+            raise TopicsRefused(f"topic {waiting[0]}: no broker leads it")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _check_partitions(topics: Sequence[NewTopic], partitions: Mapping[str, int]) -> None:
+    for topic in topics:
+        count, declared = partitions[topic.name], topic.num_partitions
+        if count != declared:
             raise TopicsRefused(
-                f"topic {name} has {count} partitions and {partitions[name]} are declared: they never change"
+                f"topic {topic.name} has {count} partitions and {declared} are declared: they never change"
             )
+
+
+async def _configure(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> None:
+    """Give topics that exist the configuration that is declared."""
     resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.topic_configs) for topic in topics]
     for response in await admin.alter_configs(resources):
         for code, message, _kind, name in response.resources:
@@ -176,8 +201,7 @@ async def _configure(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> 
 
 
 def _check(name: str, code: int, message: str | None = None) -> None:
-    # Another process that creates the same topics may have been faster.
-    if code not in (0, TopicAlreadyExistsError.errno):
+    if code != 0:
         raise TopicsRefused(f"topic {name}: {message or for_code(code).__name__}")
 
 

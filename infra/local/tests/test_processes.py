@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from infra.local.processes import (
     Part,
     StartFailed,
     check_ports,
+    complete,
     free_ports,
     launch,
     start_all,
@@ -22,7 +24,7 @@ from infra.local.processes import (
     wait_ready,
     watch,
 )
-from infra.topics import Topic, TopicsRefused, load
+from infra.local.stack import Ports
 
 _SLEEPS = "import signal, time, sys; print('here', flush=True); time.sleep(600)"
 _STUBBORN = (
@@ -106,6 +108,56 @@ def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it() -> None:
     check_ports([Part(name="essai", command=[], ports={"PORT_ESSAI": port}, ready=ready)])
 
 
+def test_all_ports_that_are_taken_are_named_and_so_are_two_parts_on_one_port() -> None:
+    one, other, twice = free_ports(3)
+
+    async def ready() -> bool:
+        return True
+
+    def part_on(setting: str, port: int) -> Part:
+        return Part(name=setting.lower(), command=[], ports={setting: port}, ready=ready)
+
+    with socket.socket() as first, socket.socket() as second:
+        for taken, port in ((first, one), (second, other)):
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        asked = {"PORT_UN": one, "PORT_DEUX": other, "PORT_TROIS": twice, "PORT_QUATRE": twice}
+        with pytest.raises(StartFailed) as refused:
+            check_ports([part_on(setting, port) for setting, port in asked.items()])
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 4
+    assert all(f"set {setting}." in line for setting, line in zip(asked, lines, strict=True))
+    assert "given to two parts" in lines[2]
+
+
+def test_free_ports_are_not_those_that_the_system_gives_to_outgoing_connections() -> None:
+    ports = Ports.free()
+    found = [ports.mongodb, ports.kafka, ports.kafka_controller, ports.zipkin, ports.smtp, ports.courriels]
+    assert len(set(found)) == 6
+    assert max(found) < 32_768
+
+
+async def test_parts_that_take_their_time_to_stop_take_it_together(tmp_path: Path) -> None:
+    slow = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.7), sys.exit()));"
+        "print('here', flush=True); time.sleep(600)"
+    )
+    running = await start_all([part(name, slow, tmp_path) for name in ("un", "deux", "trois")], tmp_path)
+    began = time.monotonic()
+    stop_all(running)
+    assert time.monotonic() - began < 1.5
+    assert [one.process.returncode for one in running] == [0, 0, 0]
+
+
+async def test_a_command_that_fails_is_named_with_the_end_of_what_it_said(tmp_path: Path) -> None:
+    await complete("bien", [sys.executable, "-c", "print('fait')"], {}, tmp_path)
+    assert (tmp_path / "bien.log").read_text(encoding="utf-8") == "fait\n"
+    lines = "".join(f"print('ligne {n}');" for n in range(100))
+    with pytest.raises(StartFailed, match="mal failed:\nligne 81\n") as failed:
+        await complete("mal", [sys.executable, "-c", lines + "raise SystemExit('la fin')"], {}, tmp_path)
+    assert str(failed.value).endswith("la fin")
+
+
 def test_ports_are_moved_by_their_settings_and_a_wrong_one_is_named() -> None:
     settings = read_settings({"PORT_KAFKA": "19092", "OFFRE_PORT": "14002"})
     assert settings.ports.kafka_bootstrap_servers == "127.0.0.1:19092"
@@ -113,15 +165,3 @@ def test_ports_are_moved_by_their_settings_and_a_wrong_one_is_named() -> None:
     for wrong in ("beaucoup", "0", "70000"):
         with pytest.raises(StartFailed, match="setting PORT_KAFKA"):
             read_settings({"PORT_KAFKA": wrong})
-
-
-def test_a_topic_that_keeps_for_a_while_says_so_in_hours_or_days(tmp_path: Path) -> None:
-    file = tmp_path / "topics.yaml"
-    text = "partitions: 3\ntopics:\n  a.v1:\n    {writer: a, readers: [b], purpose: essai, keep: %s}\n"
-    file.write_text(text % "2d", encoding="utf-8")
-    (topic,) = load(file)
-    assert topic == Topic("a.v1", 3, "a", ("b",), "essai", 2 * 86_400_000)
-    assert topic.config() == {"cleanup.policy": "delete", "retention.ms": "172800000"}
-    file.write_text(text % "longtemps", encoding="utf-8")
-    with pytest.raises(TopicsRefused, match="longtemps"):
-        load(file)
