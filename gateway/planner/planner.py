@@ -8,21 +8,14 @@ had, and leave the answer when it is shaped.
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from graphql import (
-    FieldNode,
-    InlineFragmentNode,
-    NamedTypeNode,
-    NameNode,
-    OperationType,
-    SelectionSetNode,
-    print_ast,
-)
+from graphql import OperationType, SelectionSetNode, print_ast
 
 from gateway.planner.drafts import DraftFetch, Place, Position, SelectedField, Selection
 from gateway.planner.inputs import InputReader
 from gateway.planner.operation import Operation, Selected
 from gateway.planner.plan import EACH, Fetch, OfType, Path, Plan
 from gateway.planner.reach import obtainable
+from gateway.planner.rest import as_selections, on
 from gateway.supergraph import CompositeType, Field, Kind, Supergraph
 
 _INTROSPECTION = ("__schema", "__type")
@@ -162,7 +155,7 @@ class _Planner:
         composite = self._type(place.type_name)
         if composite.kind is Kind.OBJECT:
             fields = self.operation.collect(self.supergraph, place.type_name, selections)
-            return _as_selections(self._object(place, fields))
+            return as_selections(self._object(place, fields))
         return self._members(place, composite, selections)
 
     def _members(
@@ -178,8 +171,8 @@ class _Planner:
                 continue
             inner = position.selection.fragments.setdefault(name, Selection())
             member = Place(name, (*place.path, OfType(name)), [replace(position, selection=inner)])
-            left = _as_selections(self._object(member, fields))
-            rest.extend(_on(name, selection) for selection in left)
+            left = as_selections(self._object(member, fields))
+            rest.extend(on(name, selection) for selection in left)
         return tuple(rest)
 
     def _take_typename(self, position: Position) -> None:
@@ -303,28 +296,3 @@ def _internal_key(names: dict[str, tuple[str, str]], selected: Selected) -> str:
     while names.setdefault(key, selected.signature) != selected.signature:
         key, number = f"_g{number}_{selected.name}", number + 1
     return key
-
-
-def _as_selections(rest: dict[str, Selected]) -> tuple[SelectionSetNode, ...]:
-    """What is left to be selected, as selections again."""
-    if not rest:
-        return ()
-    nodes = tuple(_field_node(key, selected) for key, selected in rest.items())
-    return (SelectionSetNode(selections=nodes),)
-
-
-def _field_node(key: str, selected: Selected) -> FieldNode:
-    merged = tuple(node for selections in selected.below for node in selections.selections)
-    return FieldNode(
-        alias=NameNode(value=key) if key != selected.name else None,
-        name=NameNode(value=selected.name),
-        arguments=selected.arguments,
-        directives=(),
-        selection_set=SelectionSetNode(selections=merged) if merged else None,
-    )
-
-
-def _on(type_name: str, selection: SelectionSetNode) -> SelectionSetNode:
-    condition = NamedTypeNode(name=NameNode(value=type_name))
-    fragment = InlineFragmentNode(type_condition=condition, directives=(), selection_set=selection)
-    return SelectionSetNode(selections=(fragment,))

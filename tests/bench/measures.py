@@ -11,14 +11,14 @@ class Bar:
 
     Args:
         values: of each run, in `unit`.
-        bar: what is not to be exceeded.
+        bar: what is not to be exceeded; None where none is set yet.
         yardstick: what it is measured against, with its own values when it has some.
     """
 
     what: str
     values: Sequence[float]
     unit: str
-    bar: float
+    bar: float | None
     yardstick: str
 
     @property
@@ -27,13 +27,13 @@ class Bar:
 
     @property
     def held(self) -> bool:
-        return self.median <= self.bar
+        return self.bar is None or self.median <= self.bar
 
     def line(self) -> str:
         spread = f"{min(self.values):.2f} to {max(self.values):.2f}"
-        verdict = "held" if self.held else "MISSED"
-        measured = f"{self.what} | {self.median:.2f}{self.unit} | {spread}"
-        return f"| {measured} | ≤ {self.bar:g}{self.unit} | {verdict} | {self.yardstick} |"
+        verdict = "" if self.bar is None else "held" if self.held else "MISSED"
+        allowed = "" if self.bar is None else f"≤ {self.bar:g}{self.unit}"
+        return f"| {self.what} | {self.median:.2f}{self.unit} | {spread} | {allowed} | {verdict} | {self.yardstick} |"
 
 
 def table(machine: str, bars: Sequence[Bar]) -> str:
