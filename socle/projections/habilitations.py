@@ -22,8 +22,8 @@ from kit.mongo import Collection, Database, Document, Index
 from kit.rpc.client import Peer, open_peer
 from kit.settings import ServiceSettings
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
-from socle.principal import Droit, Principal, RoleTenu
-from socle.rubriques import Niveau, Role, Rubrique
+from socle.principal import Principal
+from socle.projections.rights_documents import read_droits, read_roles
 
 HABILITATIONS = projection(
     "habilitations",
@@ -115,27 +115,8 @@ def _principal(compte: str, session: str, document: Document | None) -> Principa
         compte=compte,
         session=session,
         actif=document["actif"],
-        roles=tuple(
-            RoleTenu(
-                role=Role(role["role"]),
-                uai=role["uai"],
-                academie=role["academie"],
-                region_academique=role["region_academique"],
-                classes=frozenset(role["classes"]),
-                groupes=frozenset(role["groupes"]),
-            )
-            for role in document["roles"]
-        ),
-        droits=tuple(
-            Droit(
-                uai=droit["uai"],
-                rubrique=Rubrique(droit["rubrique"]),
-                niveau=Niveau[droit["niveau"]],
-                formation=droit["formation"],
-                jusqu_au=droit["jusqu_au"],
-            )
-            for droit in document["droits"]
-        ),
+        roles=read_roles(document["roles"]),
+        droits=read_droits(document["droits"]),
     )
 
 

@@ -42,13 +42,11 @@ class Limites:
         envoi: bytes sent.
         document: bytes of XML, once out of the archive.
         ratio: bytes of XML for one of the archive; text of this kind never goes beyond 60.
-        membres: files in an archive.
     """
 
     envoi: int = 64 * _MEGA
     document: int = 128 * _MEGA
     ratio: int = 200
-    membres: int = 50
 
 
 LIMITES = Limites()
@@ -167,8 +165,6 @@ def _open_archive(source: IO[bytes], nom: str, limites: Limites) -> Document:
         membres = [membre for membre in archive.infolist() if not _is_noise(membre)]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
         raise _illisible(nom) from error
-    if len(membres) > limites.membres:
-        raise _inattendue(nom)
     for membre in membres:
         _check_member(membre, nom)
     if len(membres) != 1 or not membres[0].filename.lower().endswith(".xml"):

@@ -34,10 +34,10 @@ class _Utf8:
     wrong_line: int | None = None
     _decoder: codecs.IncrementalDecoder = field(default_factory=codecs.getincrementaldecoder(_UTF8))
 
-    def feed(self, chunk: bytes, *, final: bool = False) -> None:
+    def feed(self, chunk: bytes) -> None:
         if self.wrong_line is None:
             try:
-                self._decoder.decode(chunk, final)
+                self._decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 self.wrong_line = self.line + error.object[: error.start].count(b"\n")
         self.line += chunk.count(b"\n")
@@ -61,7 +61,6 @@ def find_encoding(document: Document) -> str:
             utf8.feed(chunk)
             tail = chunk[-_OVERLAP:]
             chunk = flux.read(_CHUNK)
-    utf8.feed(b"", final=True)
     if utf8.wrong_line is None:
         return _UTF8
     if declared == _UTF8:

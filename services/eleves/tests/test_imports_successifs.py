@@ -259,6 +259,11 @@ def test_the_vivier_initial_follows_the_current_one_until_it_is_frozen_then_stay
     (arrived,) = (c.eleve for c in changements if c.nature is Nature.NOUVEAU)
     assert not arrived.vivier_initial, "arrived after the freeze"
     assert arrived.present
+    changed = with_student(lycee, len(lycee.eleves) - 1, regime="9")
+    _, changements = send(changed, after(connus, changements), vivier_gele=True)
+    (modified,) = (c.eleve for c in changements if c.nature is Nature.MODIFIE)
+    assert modified.id == arrived.id
+    assert not modified.vivier_initial, "a change does not bring it in"
 
 
 def test_a_first_file_sent_after_the_freeze_makes_the_vivier_initial() -> None:

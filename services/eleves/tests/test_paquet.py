@@ -96,7 +96,6 @@ def test_a_bad_file_is_refused_by_its_name_and_says_what_to_do(faute: FauteFichi
         (archive(("renommee.xml", zipped(ELEVES, GOOD))), ArchiveImbriquee),
         (archive(("donnees.tar", b"x")), ArchiveImbriquee),
         (archive(("ElevesSansAdresses.xml", GOOD), ("lisez-moi.txt", b"x")), ArchiveInattendue),
-        (archive(*((f"{n}.xml", b"<a/>") for n in range(60))), ArchiveInattendue),
         (archive(("/etc/ElevesSansAdresses.xml", GOOD)), CheminInterdit),
         (archive(("C:\\ElevesSansAdresses.xml", GOOD)), CheminInterdit),
         (archive(("..\\ElevesSansAdresses.xml", GOOD)), CheminInterdit),
