@@ -78,20 +78,24 @@ class Battements:
             await producer.stop()
             await leases.release(self.database, _NAME, self.holder)
 
-    async def _beat(self, producer: AIOKafkaProducer) -> None:
+    async def next_beat(self) -> Event:
+        """The beat of this second."""
         now = technical_clock()
         stamp = Timestamp()
         stamp.FromDatetime(await rows.oldest(self.database) or now)
-        event = Event(
+        return Event(
             topic=TOPIC,
             key="identity",
             version=Version(self.trousseau.generation, int(now.timestamp())),
             message=habilitations_pb2.Battement(emis_le=stamp),
         )
-        assert event.message is not None  # noqa: S101 - just made
+
+    async def _beat(self, producer: AIOKafkaProducer) -> None:
+        event = await self.next_beat()
+        assert event.message is not None  # noqa: S101 - no tombstone
         await producer.send_and_wait(
             self.prefix + TOPIC,
             event.message.SerializeToString(deterministic=True),
             key=event.key.encode(),
-            headers=event.headers(source="identity", time=now.isoformat()),
+            headers=event.headers(source="identity", time=technical_clock().isoformat()),
         )

@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +93,9 @@ def create_local_key(path: Path) -> None:
     """Write a new key for a demonstration into `path`, readable by its owner only; an existing one is kept."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(file, "w") as opened:
-        opened.write(f"{LOCALE}{str(ULID()).lower()}:{key}\n")
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".cle-") as file:
+        file.write(f"{LOCALE}{str(ULID()).lower()}:{key}\n")
+        file.flush()
+        # Linked once it is whole: of two processes that start together, one makes the key and both read it.
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)

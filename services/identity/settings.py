@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from kit.settings import Mode, Names, ServiceSettings
-from services.identity.coffre import CleMaitreInvalide, Coffre
+from services.identity.coffre import CleMaitreInvalide, Coffre, create_local_key
 from services.identity.domain.facteurs import ROLES_A_TROIS_FACTEURS
 from socle.rubriques import Role
 
@@ -84,11 +84,13 @@ class IdentitySettings(ServiceSettings):
         return self.cle_maitre_fichier or self.cles_services / "identity-maitre.cle"
 
     def open_coffre(self) -> Coffre:
-        """The vault of the master keys.
+        """The vault of the master keys; on a developer's machine, one is made the first time.
 
         Raises:
             SystemExit: they are missing, unreadable, or made for a demonstration in another mode than the local one.
         """
+        if self.mode is Mode.LOCAL and self.cle_maitre is None:
+            create_local_key(self.master_key_file)
         try:
             coffre = Coffre.of(self._master_key())
         except CleMaitreInvalide as error:
@@ -103,7 +105,4 @@ class IdentitySettings(ServiceSettings):
         try:
             return self.master_key_file.read_text(encoding="ascii")
         except OSError:
-            raise SystemExit(
-                f"setting CLE_MAITRE: not set, and {self.master_key_file} cannot be read; "
-                "for a demonstration, make it with `python -m services.identity creer-cles`"
-            ) from None
+            raise SystemExit(f"setting CLE_MAITRE: not set, and {self.master_key_file} cannot be read") from None

@@ -6,8 +6,6 @@ from typing import Any
 import click
 
 from kit.mongo import Database
-from kit.settings import Mode
-from services.identity.coffre import create_local_key
 from services.identity.commandes.operateur import COMMANDS, read_password, run
 from services.identity.deps import Deps, make_deps
 from services.identity.domain.comptes import Compte
@@ -18,7 +16,6 @@ from services.identity.usecases.comptes import (
     disable,
     find_by_address,
     issue_link,
-    set_password,
 )
 from socle.principal import Droit, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
@@ -50,14 +47,10 @@ def add_to(group: click.Group) -> None:
         group.add_command(command)
 
 
-@click.command(
-    "creer-cles", help="Make the keys that are missing: of signatures and fingerprints; locally, the master."
-)
+@click.command("creer-cles", help="Make the keys that are missing: of signatures, of fingerprints.")
 def create_keys() -> None:
     """Twice changes nothing."""
     settings = COMMANDS.load()
-    if settings.mode is Mode.LOCAL and settings.cle_maitre is None:
-        create_local_key(settings.master_key_file)
     coffre = settings.open_coffre()
 
     async def body(database: Database) -> None:
@@ -117,10 +110,8 @@ def create(
 
 def _create(nouveau: NouveauCompte, password: str | None) -> None:
     async def body(deps: Deps) -> tuple[Compte, str | None]:
-        compte = await create_compte(deps, nouveau)
-        if password is not None:
-            return await set_password(deps, compte, password), None
-        return compte, await issue_link(deps, compte)
+        compte = await create_compte(deps, nouveau, mot_de_passe=password)
+        return compte, None if compte.actif else await issue_link(deps, compte)
 
     compte, secret = run(body)
     click.echo(f"compte {compte.id}")

@@ -11,8 +11,8 @@ from kit.mongo.aggregates import Kind
 from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2
 from services.identity.domain.comptes import Compte, EtatCompte
-from socle.principal import Droit, RoleTenu
-from socle.rubriques import Niveau, Role, Rubrique
+from socle.projections.rights_documents import read_droits, read_roles
+from socle.rubriques import Role
 
 COMPTES = Collection(
     name="comptes",
@@ -70,27 +70,8 @@ def _compte(id: str, version: Version, document: Document) -> Compte:
         nom=document["nom"],
         prenom=document["prenom"],
         etat=EtatCompte(document["etat"]),
-        roles=tuple(
-            RoleTenu(
-                role=Role(role["role"]),
-                uai=role["uai"],
-                academie=role["academie"],
-                region_academique=role["region_academique"],
-                classes=frozenset(role["classes"]),
-                groupes=frozenset(role["groupes"]),
-            )
-            for role in document["roles"]
-        ),
-        droits=tuple(
-            Droit(
-                uai=droit["uai"],
-                rubrique=Rubrique(droit["rubrique"]),
-                niveau=Niveau[droit["niveau"]],
-                formation=droit["formation"],
-                jusqu_au=droit["jusqu_au"],
-            )
-            for droit in document["droits"]
-        ),
+        roles=read_roles(document["roles"]),
+        droits=read_droits(document["droits"]),
     )
 
 

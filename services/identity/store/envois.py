@@ -23,8 +23,8 @@ ENVOIS = Collection(
     readers="la boucle d'envoi d'identity",
     kept="jusqu'à leur envoi, ou jusqu'à ce que le code qu'ils portent ait expiré",
 )
-_BAIL = timedelta(seconds=60)
-"""How long a sender that died keeps a message to itself."""
+_BAIL = timedelta(seconds=15)
+"""How long a sender keeps a message to itself; longer than it waits for the mail server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Envois:
     database: Database
 
     async def take(self, *, now: datetime) -> Envoi | None:
-        """The next message to try, which no other sender takes for a minute; None when nothing waits."""
+        """The next message to try, which no other sender takes for a while; None when nothing waits."""
         document: Document | None = await self.database[ENVOIS.name].find_one_and_update(
             {"essayer_le": {"$lte": now}},
             {"$set": {"essayer_le": now + _BAIL}, "$inc": {"essais": 1}},

@@ -94,10 +94,9 @@ class FacteursStore:
 
     transaction: Transaction
 
-    async def create(self, comptes: Sequence[str]) -> None:
-        """Rows of accounts that cannot sign in yet."""
-        await self.transaction[FACTEURS.name].insert_many(
-            [{"_id": compte, "mots_de_passe": [], "totp": None, "connecte_le": None} for compte in comptes],
+    async def create(self, compte: str, mots_de_passe: Sequence[str]) -> None:
+        await self.transaction[FACTEURS.name].insert_one(
+            {"_id": compte, "mots_de_passe": list(mots_de_passe), "totp": None, "connecte_le": None},
             session=self.transaction.session,
         )
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
 from kit.mongo import Collection, Database, Document, Index
 from services.identity.domain.tentatives import Regle
@@ -37,7 +36,7 @@ class Tentatives:
             until = await self._locked_until(key)
             if until is not None and until > now:
                 return until
-            # Two first tries met, or the tries were just forgiven: count this one again.
+            # The tries were just forgiven: count this one again.
             row = await self._count(key, regle, now)
         recent = regle.recent(row["essais"], now=now)
         if recent < regle.nombre:
@@ -51,20 +50,18 @@ class Tentatives:
         await self.database[TENTATIVES.name].delete_one({"_id": key})
 
     async def _count(self, key: str, regle: Regle, now: datetime) -> Document | None:
-        """The row with this try counted, None when it is locked: the guard misses it, and inserting it again fails."""
-        try:
-            return await self.database[TENTATIVES.name].find_one_and_update(
-                {"_id": key, "bloque_jusqu_au": {"$lte": now}},
-                {
-                    "$push": {"essais": {"$each": [now], "$slice": -(regle.nombre + 1)}},
-                    "$set": {"expire_le": now + _OUBLI},
-                    "$setOnInsert": {"blocages": 0, "bloque_jusqu_au": _JAMAIS},
-                },
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
-            )
-        except DuplicateKeyError:
-            return None
+        """The row with this try counted; None when it is locked, or was forgotten at this very moment."""
+        collection = self.database[TENTATIVES.name]
+        new = {"essais": [], "blocages": 0, "bloque_jusqu_au": _JAMAIS, "expire_le": now + _OUBLI}
+        await collection.update_one({"_id": key}, {"$setOnInsert": new}, upsert=True)
+        return await collection.find_one_and_update(
+            {"_id": key, "bloque_jusqu_au": {"$lte": now}},
+            {
+                "$push": {"essais": {"$each": [now], "$slice": -(regle.nombre + 1)}},
+                "$set": {"expire_le": now + _OUBLI},
+            },
+            return_document=ReturnDocument.AFTER,
+        )
 
     async def _lock(self, key: str, until: datetime, now: datetime) -> None:
         """Lock once for a burst: only the first of it still finds the row unlocked."""

@@ -35,7 +35,7 @@ GOOD = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser(identity: Identity) -> Navigateur:
     """A browser in which a person is signed in."""
     opened = (await identity.account(GESTIONNAIRE)).browser()

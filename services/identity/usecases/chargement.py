@@ -12,6 +12,7 @@ import orjson
 from kit.errors import Refusal
 from services.identity.deps import Deps
 from services.identity.domain.comptes import Compte
+from services.identity.domain.mots_de_passe import normalize
 from services.identity.mfa.totp import is_secret
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import find_owners
@@ -88,7 +89,8 @@ async def _load_one(deps: Deps, described: CompteDeDemonstration) -> Effet:
     wanted = new_compte(described.identite, now=deps.clock())
     held = await _find(deps, wanted.courriel)
     if held is None:
-        await _give_secrets(deps, await create_compte(deps, described.identite), described)
+        created = await create_compte(deps, described.identite, mot_de_passe=described.mot_de_passe)
+        await _give_secrets(deps, created, described)
         return Effet.NOUVEAU
     same: dict[str, Any] = {"nom": wanted.nom, "prenom": wanted.prenom, "roles": wanted.roles, "droits": wanted.droits}
     compte = await change_compte(deps, held.id, lambda read: replace(read, **same))
@@ -107,9 +109,11 @@ async def _give_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstra
     secrets = orjson.dumps([described.mot_de_passe, described.totp])
     mark = deps.trousseau.empreinte("demonstration", hashlib.sha256(secrets).hexdigest())
     facteurs = await find_facteurs(deps.database, compte.id)
-    if facteurs is not None and facteurs.demonstration == mark:
+    if facteurs is None or facteurs.demonstration == mark:
         return False
-    await set_password(deps, compte, described.mot_de_passe)
+    held = facteurs.mots_de_passe[0] if facteurs.mots_de_passe else None
+    if not await deps.hasher.verify(held, normalize(described.mot_de_passe)):
+        await set_password(deps, compte, described.mot_de_passe)
     sealed = None
     if described.totp is not None:
         sealed = Totp(secret=deps.coffre.seal(described.totp.encode(), pour=totp_purpose(compte.id)), dernier_pas=0)

@@ -62,14 +62,16 @@ async def find_by_address(deps: Deps, courriel: str) -> Compte:
     return compte
 
 
-async def create_compte(deps: Deps, nouveau: NouveauCompte) -> Compte:
-    """Create an account, invited: it is active once its owner has chosen a password.
+async def create_compte(deps: Deps, nouveau: NouveauCompte, *, mot_de_passe: str | None = None) -> Compte:
+    """Create an account: active with a password, else invited until its owner has chosen one.
 
     Raises:
         CourrielInvalide, CourrielFonctionnel, CourrielPris: its address cannot be.
         RoleInvalide, DroitInvalide: what it would hold cannot be.
+        MotDePasseRefuse: the password breaks a rule.
     """
     compte = new_compte(nouveau, now=deps.clock())
+    hashes = [] if mot_de_passe is None else await _choose(deps, compte, mot_de_passe)
     key = fingerprint(deps, compte.courriel)
     owners = {key: compte.id}
     if await claim(deps.database, owners):
@@ -78,8 +80,8 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte) -> Compte:
     async def body(work: Work) -> Compte:
         if not await work.courriels.confirm([key], [compte.id]):
             raise courriels.CourrielPris("Un compte vient de prendre cette adresse : vérifiez-la.")
-        await work.facteurs.create([compte.id])
-        return await work.comptes.save(compte)
+        await work.facteurs.create(compte.id, hashes)
+        return await work.comptes.save(compte.activate() if hashes else compte)
 
     try:
         return await deps.transact(body)

@@ -1,0 +1,300 @@
+"""Tokens that serve once, and what their second use ends (architecture §6)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+
+import httpx
+import pyotp
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from infra.local.connexion import REDIRECTION, ConnexionRefusee, Jetons, Navigateur, exchange, refresh
+from kit.consumer.messages import Received, decode
+from kit.errors import Refusal
+from kit.mongo import open_database
+from kit.testing.waiting import eventually
+from proto.identity.v1 import habilitations_pb2
+from services.identity.deps import Deps, make_deps
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
+from services.identity.usecases.connexion import ConnexionExpiree, check_password, find_in_progress, open_session
+from services.identity.usecases.seconds_facteurs import send_code, show_code, show_totp
+from socle.principal import RoleTenu
+from socle.rubriques import Role
+
+pytestmark = pytest.mark.stack
+
+GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
+VERIFIER = "a-verifier-of-more-than-forty-three-characters-long"
+AT_ONCE = 20
+
+
+@pytest.fixture(scope="module")
+async def instances(identity: Identity) -> AsyncIterator[Sequence[Deps]]:
+    """Two processes of the service over one store."""
+    settings = identity.settings
+    database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
+    other = make_deps(settings, database, settings.open_coffre())
+    await other.trousseau.load()
+    yield identity.deps, other
+    other.hasher.close()
+    database.client.close()
+
+
+async def successes(attempts: Sequence[Awaitable[object]], *refusals: type[Exception]) -> int:
+    """How many succeed when all are made at once; whatever fails otherwise than by a refusal fails the test."""
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, refusals):
+            raise outcome
+    return sum(not isinstance(outcome, BaseException) for outcome in outcomes)
+
+
+async def revoked(identity: Identity) -> set[str]:
+    """The sessions that every service was told have ended."""
+    settings = identity.settings
+    consumer = AIOKafkaConsumer(
+        f"{settings.prefixe_topics}identity.revocations.v1",
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        found = await consumer.getmany(timeout_ms=400)
+    finally:
+        await consumer.stop()
+    events: list[Received[habilitations_pb2.Revocation]] = [
+        decode(record, habilitations_pb2.Revocation) for records in found.values() for record in records
+    ]
+    assert all(event.message is not None and event.message.session == event.key for event in events)
+    return {event.key for event in events}
+
+
+async def sid(identity: Identity, jetons: Jetons) -> str:
+    return (await identity.verifier.verify(jetons.access_token)).sid
+
+
+async def asks_who(identity: Identity, jetons: Jetons) -> int:
+    """How the provider answers to the access token."""
+    async with httpx.AsyncClient() as http:
+        headers = {"authorization": f"Bearer {jetons.access_token}"}
+        return (await http.get(f"{identity.url}/userinfo", headers=headers)).status_code
+
+
+@pytest.fixture
+async def browser(identity: Identity) -> Navigateur:
+    """A browser in which a person is signed in."""
+    opened = (await identity.account(GESTIONNAIRE)).browser()
+    await opened.sign_in()
+    return opened
+
+
+async def test_a_refresh_token_gives_the_next_one_of_the_same_session(identity: Identity, browser: Navigateur) -> None:
+    first = await browser.sign_in()
+    second = await refresh(browser._http, identity.url, first)
+    third = await refresh(browser._http, identity.url, second)
+    assert len({j.refresh_token for j in (first, second, third)}) == 3
+    assert {await sid(identity, j) for j in (first, second, third)} == {await sid(identity, first)}
+
+
+async def test_a_refresh_token_used_twice_ends_its_family_and_every_service_is_told(
+    identity: Identity, browser: Navigateur
+) -> None:
+    first = await browser.sign_in()
+    second = await refresh(browser._http, identity.url, first)
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, first)
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, second)
+    assert await asks_who(identity, second) == 401
+    ended = await sid(identity, first)
+
+    async def told() -> bool:
+        return ended in await revoked(identity)
+
+    await eventually(told)
+    again = await browser.sign_in(prompt="none")
+    assert await sid(identity, again) != ended
+
+
+async def test_twenty_uses_of_one_refresh_token_at_once_succeed_once(identity: Identity, browser: Navigateur) -> None:
+    jetons = await browser.sign_in()
+    attempts = [refresh(browser._http, identity.url, jetons) for _ in range(AT_ONCE)]
+    assert await successes(attempts, ConnexionRefusee) == 1
+    assert await asks_who(identity, jetons) == 401
+
+
+async def test_twenty_uses_of_one_code_at_once_succeed_once_and_end_what_it_gave(
+    identity: Identity, browser: Navigateur
+) -> None:
+    code = await browser.authorize(VERIFIER)
+    given: list[Jetons] = []
+
+    async def use() -> None:
+        given.append(await exchange(browser._http, identity.url, code, VERIFIER, browser.client_id))
+
+    assert await successes([use() for _ in range(AT_ONCE)], ConnexionRefusee) == 1
+    assert await asks_who(identity, given[0]) == 401
+
+
+async def test_a_code_used_twice_ends_what_it_gave_even_without_its_verifier(
+    identity: Identity, browser: Navigateur
+) -> None:
+    code = await browser.authorize(VERIFIER)
+    jetons = await exchange(browser._http, identity.url, code, VERIFIER, browser.client_id)
+    assert await asks_who(identity, jetons) == 200
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await exchange(browser._http, identity.url, code, VERIFIER + "x", browser.client_id)
+    assert await asks_who(identity, jetons) == 401
+    with pytest.raises(ConnexionRefusee):
+        await refresh(browser._http, identity.url, jetons)
+
+
+async def test_a_code_serves_for_one_minute(identity: Identity, browser: Navigateur) -> None:
+    code = await browser.authorize(VERIFIER)
+    expired = identity.deps.clock()
+    await identity.deps.database.codes.update_many({"utilise_le": None}, {"$set": {"expire_le": expired}})
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await exchange(browser._http, identity.url, code, VERIFIER, browser.client_id)
+
+
+async def test_twenty_uses_of_one_code_of_the_application_at_once_succeed_once(
+    identity: Identity, instances: Sequence[Deps]
+) -> None:
+    someone = await identity.account(GESTIONNAIRE)
+    deps = [instances[n % 2] for n in range(AT_ONCE)]
+    secrets = [await _password(one, someone) for one in deps[:9]]
+    assert someone.personne.totp is not None
+    code = pyotp.TOTP(someone.personne.totp).now()
+    attempts = [show_totp(one, secrets[n % 9], code) for n, one in enumerate(deps)]
+    assert await successes(attempts, Refusal) == 1
+
+
+async def test_twenty_uses_of_one_mailed_code_at_once_succeed_once(
+    identity: Identity, instances: Sequence[Deps]
+) -> None:
+    someone = await identity.account(GESTIONNAIRE, totp=False)
+    secret = await _password(identity.deps, someone)
+    await send_code(identity.deps, secret)
+    code = await someone.browser().boite.code_after(someone.personne.courriel, 0)
+    attempts = [show_code(instances[n % 2], secret, code) for n in range(AT_ONCE)]
+    assert await successes(attempts, Refusal) == 1
+
+
+async def test_a_sign_in_opens_one_session_however_often_it_is_finished(
+    identity: Identity, instances: Sequence[Deps]
+) -> None:
+    someone = await identity.account(GESTIONNAIRE)
+    secret = await _password(identity.deps, someone)
+    assert someone.personne.totp is not None
+    await show_totp(identity.deps, secret, pyotp.TOTP(someone.personne.totp).now())
+    done = await find_in_progress(identity.deps, secret)
+    attempts = [open_session(instances[n % 2], done) for n in range(AT_ONCE)]
+    assert await successes(attempts, ConnexionExpiree) == 1
+
+
+async def test_twenty_uses_of_one_activation_link_at_once_succeed_once(
+    identity: Identity, instances: Sequence[Deps]
+) -> None:
+    compte = await create_compte(
+        identity.deps, NouveauCompte(courriel="zoe.vidal@ac-creteil.fr", nom="Vidal", prenom="Zoé")
+    )
+    secret = await issue_link(identity.deps, compte)
+    attempts = [activate(instances[n % 2], secret, MOT_DE_PASSE) for n in range(6)]
+    assert await successes(attempts, Refusal) == 1
+
+
+async def test_one_address_claimed_at_once_from_two_processes_has_one_account(instances: Sequence[Deps]) -> None:
+    nouveau = NouveauCompte(courriel="double.emploi@ac-creteil.fr", nom="Emploi", prenom="Double")
+    attempts = [create_compte(instances[n % 2], nouveau) for n in range(AT_ONCE)]
+    assert await successes(attempts, Refusal) == 1
+    assert await instances[0].database.comptes.count_documents({"courriel": nouveau.courriel}) == 1
+
+
+async def test_a_claim_whose_process_died_is_taken_over(identity: Identity) -> None:
+    nouveau = NouveauCompte(courriel="orpheline.adresse@ac-creteil.fr", nom="Adresse", prenom="Orpheline")
+    key = identity.deps.trousseau.empreinte("courriel", nouveau.courriel)
+    long_ago = {"_id": key, "compte": "01MORT", "etat": "PRIS", "pris_le": identity.deps.clock().replace(year=2024)}
+    await identity.deps.database.courriels.insert_one(long_ago)
+    assert (await create_compte(identity.deps, nouveau)).courriel == nouveau.courriel
+
+
+async def test_a_revoked_refresh_token_ends_its_family(identity: Identity, browser: Navigateur) -> None:
+    jetons = await browser.sign_in()
+    for token in (jetons.refresh_token, "inconnu"):
+        answer = await browser._http.post(
+            f"{identity.url}/revoke", data={"token": token, "client_id": browser.client_id}
+        )
+        assert answer.status_code == 200
+    assert await asks_who(identity, jetons) == 401
+    with pytest.raises(ConnexionRefusee):
+        await refresh(browser._http, identity.url, jetons)
+
+
+async def test_an_access_token_can_be_revoked_and_by_its_own_client_only(
+    identity: Identity, browser: Navigateur
+) -> None:
+    jetons = await browser.sign_in()
+    asked = {"token": jetons.access_token, "token_type_hint": "access_token"}
+    answer = await browser._http.post(f"{identity.url}/revoke", data=asked | {"client_id": "web"})
+    assert answer.json()["error"] == "invalid_grant"
+    assert await asks_who(identity, jetons) == 200
+    await browser._http.post(f"{identity.url}/revoke", data=asked | {"client_id": browser.client_id})
+    assert await asks_who(identity, jetons) == 401
+
+
+async def test_a_refresh_token_is_its_clients_alone(identity: Identity, browser: Navigateur) -> None:
+    jetons = await browser.sign_in()
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, jetons, client_id="web")
+    assert (await refresh(browser._http, identity.url, jetons)).refresh_token
+
+
+async def test_signing_out_ends_every_family_of_the_browser_and_no_other(identity: Identity) -> None:
+    someone = await identity.account(GESTIONNAIRE, totp=False)
+    here, elsewhere = someone.browser(), someone.browser()
+    one, two, other = await here.sign_in(), await here.sign_in(), await elsewhere.sign_in()
+    await here._http.get(f"{identity.url}/logout", params={"id_token_hint": two.id_token})
+    assert [await asks_who(identity, jetons) for jetons in (one, two, other)] == [401, 401, 200]
+    gone = {await sid(identity, one), await sid(identity, two)}
+
+    async def told() -> bool:
+        return gone <= await revoked(identity)
+
+    await eventually(told)
+
+
+async def test_a_disabled_account_loses_its_tokens_its_codes_and_its_session(identity: Identity) -> None:
+    someone = await identity.account(GESTIONNAIRE)
+    browser = someone.browser()
+    jetons, code = await browser.sign_in(), await browser.authorize(VERIFIER)
+    await disable(identity.deps, someone.compte.id)
+    assert await asks_who(identity, jetons) == 401
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, jetons)
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await exchange(browser._http, identity.url, code, VERIFIER, browser.client_id)
+    with pytest.raises(ConnexionRefusee, match="login_required"):
+        await browser.sign_in(prompt="none")
+
+
+async def test_refreshing_races_with_revoking_and_leaves_nothing_alive(identity: Identity, browser: Navigateur) -> None:
+    for _ in range(5):
+        jetons = await browser.sign_in()
+
+        async def use(jetons: Jetons = jetons) -> Jetons:
+            return await refresh(browser._http, identity.url, jetons)
+
+        revoke = browser._http.post(
+            f"{identity.url}/revoke", data={"token": jetons.refresh_token, "client_id": browser.client_id}
+        )
+        outcomes = await asyncio.gather(use(), revoke, return_exceptions=True)
+        if isinstance(outcomes[0], Jetons):
+            with pytest.raises(ConnexionRefusee):
+                await refresh(browser._http, identity.url, outcomes[0])
+        assert await asks_who(identity, jetons) == 401
+
+
+async def _password(deps: Deps, who: Titulaire) -> str:
+    return await check_password(deps, who.personne.courriel, MOT_DE_PASSE, demande=f"redirect_uri={REDIRECTION}")
