@@ -7,15 +7,15 @@ INSTALLED := $(LOCAL)/.installed
 PARTS := kit socle gateway infra generateur $(wildcard services/*)
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton docs format imports
+.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton docs format
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(UV):
+$(UV): requirements-uv.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.13 is missing: install it (for example with pyenv or apt-get install python3.13), or set PYTHON=/path/to/python3.13"; exit 1; }
 	$(PYTHON) -m venv $(LOCAL)/outils
-	$(LOCAL)/outils/bin/pip install --quiet uv
+	$(LOCAL)/outils/bin/pip install --quiet --require-hashes -r requirements-uv.lock
 
 $(INSTALLED): requirements.lock $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(LOCAL)/venv
@@ -62,14 +62,7 @@ graphe-check: $(COMPOSE)
 	@diff -rq $(LOCAL)/graphe/subgraphs graphe/subgraphs && diff -q $(LOCAL)/graphe/supergraph.graphql graphe/supergraph.graphql \
 	  || { echo "the graph is not up to date: make graphe"; exit 1; }
 
-# The embedded stack's Java parts: Kafka for everything, the trace viewer for `make up` only.
-JAVA_PARTS := kafka zipkin
-$(LOCAL)/java/.%: infra/local/pom.xml
-	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "Java 17 and Maven are missing: apt-get install maven brings both"; exit 1; }
-	mvn --quiet --batch-mode -f infra/local/pom.xml -P $* dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(LOCAL)/java/$*
-	@touch $@
-
-up: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## start the whole platform with a demonstration académie; Ctrl-C stops it
+up: $(INSTALLED) ## start the whole platform with a demonstration académie; Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local.platform
 
 jeton: $(INSTALLED) ## sign an account of the demonstration in and print its access token: make jeton COMPTE=chef
@@ -96,13 +89,16 @@ contrats-check: $(INSTALLED)
 publier-contrats: $(INSTALLED) ## declare the present contracts published: from then on only additions are allowed
 	buf build -o proto/publie.binpb
 
-test: $(INSTALLED) $(LOCAL)/java/.kafka ## all tests but the long ones, on the embedded stack
+test: $(INSTALLED) ## all tests but the long ones, on the embedded stack
+	python -m infra.local.installation kafka
 	pytest -n 2 -m "not long"
 
-test-long: $(INSTALLED) $(LOCAL)/java/.kafka $(LOCAL)/java/.zipkin ## the long tests: kill -9, the whole platform
+test-long: $(INSTALLED) ## the long tests: kill -9, the whole platform
+	python -m infra.local.installation kafka zipkin
 	pytest -m long
 
-bench: $(INSTALLED) $(LOCAL)/java/.kafka ## measure the bars, each against its yardstick
+bench: $(INSTALLED) ## measure the bars, each against its yardstick
+	python -m infra.local.installation kafka
 	python -m tests.bench
 
 format: $(INSTALLED) ## rewrite the code as the formatter wants it
