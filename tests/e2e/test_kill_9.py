@@ -10,22 +10,20 @@ from pathlib import Path
 import pytest
 
 from generateur.offre import generate, write_lycees, write_offre
-from infra.local.platform import SERVICES, Platform, read_settings
+from infra.local.platform import Platform, read_settings
 from infra.local.processes import Running, free_ports, launch, wait_ready
 from kit.mongo import Database, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
+from tests.e2e.running import PORTS
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-
-_PORTS = ("PORT_MONGODB", "PORT_KAFKA", "PORT_KAFKA_CONTROLEUR", "PORT_ZIPKIN")
 
 
 @pytest.fixture
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     """A platform of the test's own, some of whose processes it may kill."""
-    names = (*_PORTS, *(f"{name.upper()}_PORT" for name in SERVICES))
-    ports = {name: str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
+    ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     owned = Platform(read_settings({**ports, "DOSSIER_PLATEFORME": str(tmp_path)}))
     try:
         await owned.start()
