@@ -28,9 +28,17 @@ def _drop_exception_text(_logger: Any, _method: str, event: EventDict) -> EventD
     elif isinstance(raised, tuple):
         raised = raised[1]
     if isinstance(raised, BaseException):
-        event["exception"] = type(raised).__name__
-        event["raised_at"] = _places(raised)
+        cause = _first(raised)
+        event["exception"] = type(cause).__name__
+        event["raised_at"] = _places(cause)
     return event
+
+
+def _first(raised: BaseException) -> BaseException:
+    """What was really raised, when tasks that ran together wrapped it in a group."""
+    while isinstance(raised, BaseExceptionGroup):
+        raised = raised.exceptions[0]
+    return raised
 
 
 def _places(raised: BaseException) -> list[str]:

@@ -4,9 +4,10 @@ import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -27,17 +28,31 @@ def split_list(value: object) -> object:
 type Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 
 
+def _origin(value: str) -> str:
+    """The address without the last slash that people add: an issuer is compared letter for letter."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
+        raise ValueError("expected an address without path, such as https://identite.example.fr")
+    return value.rstrip("/")
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs; each adds its own. Names are the environment variables', in small letters."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     mode: Mode = Field(Mode.PRODUCTION, description="`local` allows what only a demonstration may do.")
-    mongodb_uri: str = Field(description="MongoDB, a replica set (one member is enough).")
-    kafka_bootstrap_servers: str = Field(description="Kafka brokers, `host:port`, comma-separated.")
+    mongodb_uri: str = Field(
+        description="MongoDB, a replica set (one member is enough).", pattern=r"^mongodb(\+srv)?://."
+    )
+    kafka_bootstrap_servers: str = Field(
+        description="Kafka brokers, `host:port`, comma-separated.", pattern=r"^[^\s,]+:\d+(,\s*[^\s,]+:\d+)*$"
+    )
     prefixe_topics: str = Field("", description="Put before every topic and group name; isolates tests.")
     prefixe_bases: str = Field("", description="Put before the database's name; isolates tests.")
-    identity_url: str = Field(description="Issuer of access tokens: the public address of `identity`.")
+    identity_url: Annotated[str, AfterValidator(_origin)] = Field(
+        description="Issuer of access tokens: the public address of `identity`."
+    )
     identity_grpc: str = Field("127.0.0.1:5001", description="Address of identity's gRPC service.")
     http_host: str = Field("127.0.0.1", description="Address the HTTP server binds to.")
     grpc_host: str = Field("127.0.0.1", description="Address the gRPC server binds to.")
@@ -48,7 +63,7 @@ class ServiceSettings(BaseSettings):
         None, description="Sets the campaign clock (ISO 8601 with offset); `local` mode only."
     )
     session_courante: int = Field(2025, description="Year of the session that is meant where none is named.")
-    log_level: str = Field("INFO", description="Least level that is logged.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     proxys_de_confiance: Names = Field(
         default=(), description="Addresses whose `X-Forwarded-For` is believed, comma-separated."
     )

@@ -20,6 +20,7 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 AUDIENCE = "site-de-gestion"
 _LEEWAY_SECONDS = 5
 _REFRESH_AT_MOST_EVERY_SECONDS = 5.0
+_RETRY_AT_MOST_EVERY_SECONDS = 1.0
 _FETCH_TIMEOUT_SECONDS = 3.0
 
 _log = get_logger(__name__)
@@ -45,7 +46,7 @@ class IssuerKeys:
 
     issuer: str
     _keys: dict[str, ECKey] = field(default_factory=dict)
-    _fetched_at: float | None = None
+    _next_fetch: float = 0.0
     _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def get(self, kid: str) -> ECKey | None:
@@ -56,15 +57,12 @@ class IssuerKeys:
         """
         if kid not in self._keys:
             async with self._fetching:
-                if kid not in self._keys and self._may_fetch():
+                # A forged key id must not make us call the issuer for each request, nor wait for one that is away.
+                if kid not in self._keys and time.monotonic() >= self._next_fetch:
                     await self._fetch()
+            if not self._keys:
+                raise Unavailable
         return self._keys.get(kid)
-
-    def _may_fetch(self) -> bool:
-        """A forged key id must not make us call the issuer for each request."""
-        if self._fetched_at is None:
-            return True
-        return time.monotonic() - self._fetched_at > _REFRESH_AT_MOST_EVERY_SECONDS
 
     async def _fetch(self) -> None:
         try:
@@ -74,11 +72,10 @@ class IssuerKeys:
                 published = KeySet.import_key_set(answer.raise_for_status().json())
         except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
             _log.warning("issuer_keys_unavailable", error=type(error).__name__)
-            if not self._keys:
-                raise Unavailable from error
+            self._next_fetch = time.monotonic() + _RETRY_AT_MOST_EVERY_SECONDS
             return
         self._keys = {key.kid: key for key in published.keys if isinstance(key, ECKey) and key.kid}
-        self._fetched_at = time.monotonic()
+        self._next_fetch = time.monotonic() + _REFRESH_AT_MOST_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from google.protobuf.message import DecodeError, Message
 
 from kit.versions import Version
 
+_LARGEST_RANK = 2**63 - 1
+
 
 class Unreadable(Exception):
     """The record breaks its contract: it goes to the dead letters, since reading it again would not help."""
@@ -28,14 +30,17 @@ def decode[M: Message](record: ConsumerRecord, kind: Callable[[], M]) -> Receive
     Raises:
         Unreadable: no key or version, a type other than `kind`, or bytes that are not such a message.
     """
-    headers = dict(record.headers)
+    headers = _headers(record)
     if record.key is None:
         raise Unreadable("no key")
     try:
         key = record.key.decode()
-        version = Version.from_rank(int(headers["version"]))
+        rank = int(headers["version"])
     except (KeyError, ValueError) as error:
         raise Unreadable("no key, or no version") from error
+    if not 0 < rank <= _LARGEST_RANK:
+        raise Unreadable("no version")
+    version = Version.from_rank(rank)
     if record.value is None:
         return Received(key, version, None)
     message = kind()
@@ -51,7 +56,15 @@ def decode[M: Message](record: ConsumerRecord, kind: Callable[[], M]) -> Receive
 
 def trace_headers(record: ConsumerRecord) -> tuple[tuple[str, str], ...]:
     """The trace the record continues, as a carrier for propagation."""
-    return tuple((n, v.decode()) for n, v in record.headers if n in ("traceparent", "tracestate"))
+    headers = _headers(record)
+    return tuple(
+        (name, headers[name].decode(errors="replace")) for name in ("traceparent", "tracestate") if name in headers
+    )
+
+
+def _headers(record: ConsumerRecord) -> dict[str, bytes]:
+    """The headers that have a value: Kafka allows some without, and whoever may write to the topic sends them."""
+    return {name: value for name, value in record.headers if value is not None}
 
 
 type Batch[M: Message] = Sequence[Received[M]]

@@ -83,8 +83,15 @@ async def _write[M: Message](
         result = await database[collection].bulk_write(updates, ordered=False)
     except BulkWriteError as error:
         refused = error.details["writeErrors"]
-        # The guard did not match a row that exists, so the upsert tried to insert it again: the event is older.
-        if any(problem["code"] != _DUPLICATE_KEY for problem in refused):
+        if not all(_is_older(problem) for problem in refused):
             raise
         return len(rows) - len(refused)
     return result.upserted_count + result.modified_count
+
+
+def _is_older(problem: Document) -> bool:
+    """Whether the guard did not match a row that exists, so that the upsert tried to insert it again.
+
+    A duplicate in another unique index is no such thing: the row would be missing.
+    """
+    return problem["code"] == _DUPLICATE_KEY and list(problem.get("keyPattern", ("_id",))) == ["_id"]

@@ -122,9 +122,13 @@ class Endpoint[C](GraphQL[C, None]):
     @override
     def decode_json(self, data: str | bytes) -> object:
         try:
-            return orjson.loads(data)
+            decoded = orjson.loads(data)
         except orjson.JSONDecodeError as error:
             raise JSONDecodeError("not JSON", "", 0) from error
+        if not isinstance(decoded, dict | list):
+            # Strawberry would look for a query in it, whatever it is.
+            raise JSONDecodeError("not an object", "", 0)
+        return decoded
 
 
 def _refuse(error: Unauthenticated | Unavailable) -> Response:

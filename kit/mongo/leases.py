@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import DuplicateKeyError
 
 from kit.mongo.collections import Collection, Database
@@ -26,6 +27,19 @@ async def acquire(database: Database, name: str, holder: str, duration: timedelt
     except DuplicateKeyError:
         return False
     return True
+
+
+async def renew(
+    database: Database, name: str, holder: str, duration: timedelta, session: AsyncIOMotorClientSession
+) -> bool:
+    """Prolong `holder`'s lease within `session`'s transaction; False when it is no longer its own.
+
+    Whoever takes the lease meanwhile is in conflict with that transaction: what it does is done as the holder, or not.
+    """
+    result = await database[LEASES.name].update_one(
+        {"_id": name, "titulaire": holder}, {"$set": {"expire_le": datetime.now(UTC) + duration}}, session=session
+    )
+    return result.matched_count == 1
 
 
 async def release(database: Database, name: str, holder: str) -> None:

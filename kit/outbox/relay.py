@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Self
 
@@ -23,6 +24,7 @@ from kit.settings import ServiceSettings
 from kit.telemetry.metrics import EVENTS_SENT, OUTBOX_AGE
 
 _BATCH = 500
+_LEASE_NAME = "relais"
 _LEASE = timedelta(seconds=10)
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
@@ -36,7 +38,8 @@ class Relay:
     """Publishes a service's outbox until cancelled.
 
     A process leads while it holds the lease. A leader that was paused past its lease and wakes up is refused by the
-    broker (`transactional.id` was initialised again by its successor): it steps down and has sent nothing.
+    broker (`transactional.id` was initialised again by its successor) and by the store (the lease is another's): it
+    steps down, and has sent and deleted nothing.
     """
 
     service: str
@@ -64,7 +67,7 @@ class Relay:
         """Lead whenever possible, for ever; whatever fails is said and tried again, and loses nothing."""
         while True:
             try:
-                if await leases.acquire(self.database, "relais", self.holder, _LEASE):
+                if await leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE):
                     await self._lead()
             except ProducerFenced:
                 _log.warning("relay_fenced")
@@ -82,13 +85,13 @@ class Relay:
             # Starting it fences whoever led before, so rows are read only after it.
             await producer.start()
             _log.info("relay_leads")
-            while await leases.acquire(self.database, "relais", self.holder, _LEASE):
+            while await leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE):
                 await self._drain(producer)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
                 self._woken.clear()
         except asyncio.CancelledError:
-            await leases.release(self.database, "relais", self.holder)
+            await leases.release(self.database, _LEASE_NAME, self.holder)
             raise
         finally:
             await _stop(producer)
@@ -96,20 +99,17 @@ class Relay:
     async def _drain(self, producer: AIOKafkaProducer) -> None:
         """Send all that waits, in batches; going round from the last key keeps a busy one from starving the others."""
         after = ""
-        renewed = datetime.now(UTC)
         while batch := await rows.read(self.database, after=after, limit=_BATCH):
             await self._send(producer, batch)
-            await rows.delete(self.database, [row.id for row in batch])
+            if not await self._forget(batch):
+                return
             after = batch[-1].id
-            if datetime.now(UTC) - renewed > _LEASE / 3:
-                if not await leases.acquire(self.database, "relais", self.holder, _LEASE):
-                    return
-                renewed = datetime.now(UTC)
         OUTBOX_AGE.set(0)
 
     async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Row]) -> None:
         OUTBOX_AGE.set((datetime.now(UTC) - min(row.cree_le for row in batch)).total_seconds())
         async with producer.transaction():
+            acknowledged = []
             for parent, group in groupby(batch, key=_trace_parent):
                 context = propagate.extract(dict(parent))
                 with _tracer.start_as_current_span(
@@ -119,13 +119,22 @@ class Relay:
                     span.set_attribute("messaging.batch.message_count", len(sent))
                     span.set_attribute("messaging.destination.name", sent[0].topic)
                     for row in sent:
-                        await producer.send(
+                        pending = await producer.send(
                             self.prefix + row.topic,
                             row.value,
                             key=row.key.encode(),
                             headers=_continue_trace(row),
                         )
+                        acknowledged.append(pending)
+            # aiokafka commits a transaction even when the broker refused one of its records: only the record's own
+            # future tells, and its row must not be deleted.
+            await asyncio.gather(*acknowledged)
         EVENTS_SENT.add(len(batch))
+
+    async def _forget(self, batch: Sequence[Row]) -> bool:
+        """Delete what was sent, and renew the lease with it; False, and nothing is deleted, when another leads."""
+        leading = partial(leases.renew, self.database, _LEASE_NAME, self.holder, _LEASE)
+        return await rows.delete(self.database, [row.id for row in batch], leading=leading)
 
 
 _TRACE_HEADERS = ("traceparent", "tracestate")

@@ -1,14 +1,17 @@
 """The outbox: events written in the transaction of the change, sent by the relay, deleted once sent."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from opentelemetry.propagate import inject
 
 from kit.mongo.collections import Collection, Database, Document
 from kit.mongo.transactions import MAJORITY, SNAPSHOT, Transaction
 from kit.outbox.events import Event, Headers
+
+type Leading = Callable[[AsyncIOMotorClientSession], Awaitable[bool]]
 
 OUTBOX = Collection(
     name="outbox",
@@ -80,13 +83,20 @@ def _row(document: dict[str, Any]) -> Row:
     return Row(document["_id"], document["topic"], document["key"], document["value"], headers, document["cree_le"])
 
 
-async def delete(database: Database, ids: Iterable[str]) -> None:
-    """Forget sent rows, all or none: half of them gone would let the next leader send an old version last."""
+async def delete(database: Database, ids: Iterable[str], *, leading: Leading) -> bool:
+    """Forget sent rows, all or none, if `leading` says in the same transaction that this process still leads.
+
+    Half of them gone would let the next leader send an old version last; so would rows that a leader of before takes
+    away while its successor is sending them.
+    """
     async with (
         await database.client.start_session() as session,
         session.start_transaction(write_concern=MAJORITY),
     ):
+        if not await leading(session):
+            return False
         await database[OUTBOX.name].delete_many({"_id": {"$in": list(ids)}}, session=session)
+    return True
 
 
 async def oldest(database: Database) -> datetime | None:

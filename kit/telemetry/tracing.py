@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, SamplingResult
-from opentelemetry.trace import Link, SpanKind, Status, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, TraceState
 from opentelemetry.util.types import Attributes
 
 ALLOWED = frozenset(
@@ -64,18 +64,23 @@ class AllowListExporter(SpanExporter):
 def _cleaned(span: ReadableSpan) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
-        context=span.context,
-        parent=span.parent,
+        context=_bare(span.context),
+        parent=_bare(span.parent) if span.parent else None,
         resource=span.resource,
         attributes=_allowed(span.attributes),
         events=[Event(event.name, _allowed(event.attributes), event.timestamp) for event in span.events],
-        links=span.links,
+        links=[Link(_bare(link.context), _allowed(link.attributes)) for link in span.links],
         kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _bare(context: SpanContext) -> SpanContext:
+    """Its identifiers alone: the trace state is whatever text the first caller sent."""
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 def _allowed(attributes: Attributes) -> BoundedAttributes:

@@ -1,25 +1,37 @@
 """The consumer: what goes to the dead letters, what holds a partition, and what is never skipped."""
 
 import asyncio
-import contextlib
+import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from typing import Any
 
+import orjson
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from google.protobuf.wrappers_pb2 import StringValue
 
+from kit.consumer import dead_letters
 from kit.consumer.loop import Consumer
 from kit.consumer.messages import Batch
 from kit.consumer.subscriptions import Outcome, Subscription
 from kit.testing.fixtures import CreateTopics
+from kit.testing.running import running
+from kit.testing.topics import committed
 from kit.testing.waiting import eventually
+from kit.tests.conftest import Measured
+from kit.tests.publisher import TOPIC
 from kit.versions import Version
 
 pytestmark = pytest.mark.stack
 
-TOPIC = "essai.choses.v1"
-GOOD = [("ce_type", b"google.protobuf.StringValue"), ("version", str(Version(1, 1).rank).encode())]
+TYPE = ("ce_type", b"google.protobuf.StringValue")
+VERSION = ("version", str(Version(1, 1).rank).encode())
+GOOD = [TYPE, VERSION]
 
 
 @dataclass
@@ -28,18 +40,18 @@ class Recorder:
 
     failures: int = 0
     given: list[tuple[str, str]] = field(default_factory=list)
-    attempts: int = 0
+    attempted_at: list[float] = field(default_factory=list)
 
     async def handle(self, batch: Batch[StringValue]) -> Outcome:
-        self.attempts += 1
+        self.attempted_at.append(time.monotonic())
         if self.failures:
             self.failures -= 1
             raise ConnectionError("the store is away")
         self.given += [(event.key, event.message.value if event.message else "") for event in batch]
         return Outcome(len(batch))
 
-    async def count(self) -> int:
-        return len(self.given)
+    async def has(self, count: int) -> bool:
+        return len(self.given) == count
 
 
 @pytest.fixture
@@ -51,69 +63,109 @@ async def producer(kafka_bootstrap_servers: str, create_topics: CreateTopics) ->
     await sending.stop()
 
 
-@contextlib.asynccontextmanager
-async def reading(recorder: Recorder, servers: str, prefix: str) -> AsyncIterator[None]:
+def reading(recorder: Recorder, servers: str, prefix: str) -> AbstractAsyncContextManager[None]:
     subscription = Subscription(topic=TOPIC, kind=StringValue, handle=recorder.handle)
     consumer = Consumer(service="lecteur", bootstrap_servers=servers, prefix=prefix, subscriptions=[subscription])
-    task = asyncio.create_task(consumer.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    return running(consumer.run)
 
 
 def message(value: str) -> bytes:
     return StringValue(value=value).SerializeToString()
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "headers", "reason"),
-    [
-        (b"k", b"\xff\xff", GOOD, b"not a message of its type"),
-        (b"k", message("x"), [("ce_type", b"autre.Chose"), GOOD[1]], b"unknown type"),
-        (b"k", message("x"), [GOOD[1]], b"unknown type"),
-        (b"k", message("x"), [GOOD[0]], b"no key, or no version"),
-        (b"k", message("x"), [GOOD[0], ("version", b"un")], b"no key, or no version"),
-        (None, message("x"), GOOD, b"no key"),
-        (b"\xff", message("x"), GOOD, b"no key, or no version"),
-    ],
-)
 async def test_what_breaks_its_contract_goes_to_the_dead_letters_as_it_came_and_reading_goes_on(
-    producer: AIOKafkaProducer,
-    kafka_bootstrap_servers: str,
-    unique_prefix: str,
-    key: bytes | None,
-    value: bytes,
-    headers: list[tuple[str, bytes]],
-    reason: bytes,
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, measured: Measured
 ) -> None:
     topic = unique_prefix + TOPIC
-    await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0)
+    broken: list[tuple[bytes, bytes, list[tuple[str, bytes]], bytes]] = [
+        (b"k", b"\xff\xff", GOOD, b"not a message of its type"),
+        (b"k", message("x"), [("ce_type", b"autre.Chose"), VERSION], b"unknown type"),
+        (b"k", message("x"), [TYPE], b"no key, or no version"),
+        (b"k", message("x"), [TYPE, VERSION, ("traceparent", b"\xff")], b""),
+    ]
+    before = measured("consumer_events_total", topic=TOPIC, outcome="dead")
+    for key, value, headers, _ in broken:
+        await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0)
     await producer.send_and_wait(topic, message("bon"), key=b"k", headers=GOOD, partition=0)
     recorder = Recorder()
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
-        await eventually(recorder.count)
-    assert recorder.given == [("k", "bon")]
-    dead = AIOKafkaConsumer(f"{topic}.dlq", bootstrap_servers=kafka_bootstrap_servers, auto_offset_reset="earliest")
-    await dead.start()
-    letter = await asyncio.wait_for(dead.getone(), 10)
-    await dead.stop()
-    assert (letter.key, letter.value) == (key, value)
-    assert dict(letter.headers)["dlq-reason"] == reason
-    assert dict(letter.headers)["dlq-origin"] == b"0/0"
+        await eventually(lambda: recorder.has(2))
+    assert recorder.given == [("k", "x"), ("k", "bon")]
+    letters = await committed(kafka_bootstrap_servers, f"{topic}.dlq")
+    for offset, ((key, value, headers, reason), letter) in enumerate(zip(broken[:3], letters, strict=True)):
+        assert (letter.key, letter.value) == (key, value)
+        kept = list(letter.headers)
+        assert kept == [*headers, ("dlq-reason", reason), ("dlq-origin", f"0/{offset}".encode())]
+    assert measured("consumer_events_total", topic=TOPIC, outcome="dead") - before == 3
 
 
-async def test_a_failing_handler_holds_its_partition_and_is_given_everything_again_in_order(
-    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
+async def test_a_dead_letter_can_be_written_before_it_is_passed_over_or_is_tried_again(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bury, failures = dead_letters.bury, [KafkaTimeoutError()]
+
+    async def fails_once(*args: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await bury(*args)
+
+    monkeypatch.setattr(dead_letters, "bury", fails_once)
+    topic = unique_prefix + TOPIC
+    await producer.send_and_wait(topic, b"\xff", key=b"k", headers=GOOD, partition=0)
+    await producer.send_and_wait(topic, message("bon"), key=b"k", headers=GOOD, partition=0)
+    recorder = Recorder()
+    async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        await eventually(lambda: recorder.has(1), within=20)
+    assert [letter.value for letter in await committed(kafka_bootstrap_servers, f"{topic}.dlq")] == [b"\xff"]
+
+
+async def test_what_is_applied_and_what_is_older_is_counted(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, measured: Measured
+) -> None:
+    class Half(Recorder):
+        async def handle(self, batch: Batch[StringValue]) -> Outcome:
+            await super().handle(batch)
+            return Outcome(sum(event.message is not None and event.message.value == "neuf" for event in batch))
+
+    def counted() -> list[float]:
+        return [measured("consumer_events_total", topic=TOPIC, outcome=o) for o in ("applied", "older")]
+
+    before = counted()
+    for value in ("neuf", "vieux", "vieux"):
+        await producer.send_and_wait(unique_prefix + TOPIC, message(value), key=b"k", headers=GOOD, partition=0)
+    recorder = Half()
+    async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        await eventually(lambda: recorder.has(3))
+    assert [after - b for after, b in zip(counted(), before, strict=True)] == [1, 2]
+
+
+async def test_a_failing_handler_is_given_everything_again_in_order_after_growing_delays(
+    producer: AIOKafkaProducer,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kit.consumer.loop._FIRST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("kit.consumer.loop._LONGEST_RETRY_SECONDS", 0.15)
     for n in range(5):
         await producer.send_and_wait(unique_prefix + TOPIC, message(str(n)), key=b"k", headers=GOOD, partition=0)
-    recorder = Recorder(failures=2)
+    recorder = Recorder(failures=3)
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
-        await eventually(recorder.count, within=20)
-    assert recorder.attempts >= 3
+        await eventually(lambda: recorder.has(5), within=20)
     assert [value for _, value in recorder.given] == ["0", "1", "2", "3", "4"]
+    held = [orjson.loads(line) for line in capsys.readouterr().out.splitlines() if "partition_held" in line]
+    assert [(line["failures"], line["retry_in"], line["exception"]) for line in held] == [
+        (1, 0.05, "ConnectionError"),
+        (2, 0.1, "ConnectionError"),
+        (3, 0.15, "ConnectionError"),
+    ]
+    since = pairwise(recorder.attempted_at)
+    assert [later - earlier >= line["retry_in"] for (earlier, later), line in zip(since, held, strict=True)] == [
+        True,
+        True,
+        True,
+    ]
 
 
 async def test_other_partitions_go_on_while_one_is_held(
@@ -130,13 +182,9 @@ async def test_other_partitions_go_on_while_one_is_held(
     await producer.send_and_wait(topic, message("y"), key=b"bon", headers=GOOD, partition=1)
     recorder = FailsOnBad()
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
-        await eventually(recorder.count)
+        await eventually(lambda: recorder.has(1))
         await producer.send_and_wait(topic, message("z"), key=b"bon", headers=GOOD, partition=1)
-
-        async def both() -> bool:
-            return len(recorder.given) == 2
-
-        await eventually(both)
+        await eventually(lambda: recorder.has(2))
     assert recorder.given == [("bon", "y"), ("bon", "z")]
 
 
@@ -157,5 +205,16 @@ async def test_what_was_not_handled_before_a_crash_is_read_again(
         await asyncio.wait_for(crashes.started.wait(), 20)
     recorder = Recorder()
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
-        await eventually(recorder.count, within=20)
+        await eventually(lambda: recorder.has(1), within=20)
     assert recorder.given == [("k", "x")]
+
+
+async def test_what_was_handled_is_not_read_again_by_the_next_process(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    for expected in ("premier", "second"):
+        await producer.send_and_wait(unique_prefix + TOPIC, message(expected), key=b"k", headers=GOOD)
+        recorder = Recorder()
+        async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+            await eventually(partial(recorder.has, 1), within=20)
+        assert recorder.given == [("k", expected)]

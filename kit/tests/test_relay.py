@@ -1,172 +1,128 @@
-"""The relay: what it sends, in which order, and what a leader that overslept cannot do."""
+"""The relay: what it sends, in which order, and that nothing is lost on the way."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterable
-from datetime import timedelta
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
+from typing import override
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import ProducerFenced
-from google.protobuf.wrappers_pb2 import StringValue
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from kit.mongo import Database, Transaction, Transactor, leases
-from kit.mongo.migrations import Layout
 from kit.outbox import rows
-from kit.outbox.events import Event
 from kit.outbox.relay import Relay
-from kit.outbox.rows import OUTBOX, Row
-from kit.testing.fixtures import CreateTopics
+from kit.outbox.rows import Row
+from kit.testing.running import running
+from kit.testing.topics import committed
 from kit.testing.waiting import eventually
-from kit.versions import Version
+from kit.tests.publisher import Publisher, event
 
 pytestmark = pytest.mark.stack
 
-TOPIC = "essai.choses.v1"
 
-
-@pytest.fixture
-async def store(database: Database, create_topics: CreateTopics) -> Database:
-    await Layout(collections=[OUTBOX]).migrate(database)
-    await create_topics([TOPIC])
-    return database
-
-
-async def write(store: Database, events: Iterable[tuple[str, int]]) -> None:
-    transact: Transactor[Transaction] = Transactor(
-        database=store,
-        work=lambda tx: tx,
-        write_outbox=partial(rows.write, source="essai"),
-        committed=lambda: None,
-    )
-
-    async def body(tx: Transaction) -> None:
-        for key, n in events:
-            tx.publish(Event(topic=TOPIC, key=key, version=Version(1, n), message=StringValue(value=f"{key}{n}")))
-
-    await transact(body)
-
-
-@contextlib.asynccontextmanager
-async def running(relay: Relay) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(relay.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def read_all(bootstrap_servers: str, topic: str) -> list[tuple[str, int]]:
-    """The committed (key, n) of a topic, in order within each partition."""
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=bootstrap_servers,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(consumer.assignment())
-        found: list[tuple[str, int]] = []
-        while [p for p in ends if await consumer.position(p) < ends[p]]:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [(r.key.decode(), Version.from_rank(int(dict(r.headers)["version"])).n) for r in records]
-        return found
-    finally:
-        await consumer.stop()
-
-
-async def empty(store: Database) -> bool:
-    return await store.outbox.count_documents({}) == 0
-
-
-async def test_versions_of_a_key_are_sent_in_order_over_many_batches(
-    store: Database, kafka_bootstrap_servers: str, unique_prefix: str
-) -> None:
-    # Written newest first, and more than two batches of them.
+async def test_versions_of_a_key_are_sent_in_order_within_and_across_batches(publisher: Publisher) -> None:
+    # Written newest first, and more than a batch of them.
     for n in (3, 2, 1):
-        await write(store, ((f"k{i:03d}", n) for i in range(400)))
-    relay = Relay(service="essai", database=store, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix)
-    async with running(relay):
-        await eventually(lambda: empty(store), within=30)
-    sent = await read_all(kafka_bootstrap_servers, unique_prefix + TOPIC)
-    assert len(sent) == 1200
+        await publisher.change(*((f"k{i:03d}", n) for i in range(200)))
+    async with running(publisher.relay(Relay).run):
+        await eventually(publisher.nothing_waits, within=30)
     by_key: dict[str, list[int]] = {}
-    for key, n in sent:
+    for key, n in await publisher.sent():
         by_key.setdefault(key, []).append(n)
-    assert set(map(tuple, by_key.values())) == {(1, 2, 3)}
+    assert by_key == {f"k{i:03d}": [1, 2, 3] for i in range(200)}
+
+
+class Busy(Relay):
+    """Each time a batch was sent, `a` and `b` have changed again."""
+
+    publisher: Publisher
+    batches: list[list[str]]
+
+    @override
+    async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Row]) -> None:
+        await super()._send(producer, batch)
+        self.batches.append([row.key for row in batch])
+        if len(self.batches) < 10:
+            n = len(self.batches) + 1
+            await self.publisher.change(("a", n), ("b", n))
+
+
+async def test_keys_that_keep_changing_do_not_hold_the_others_back(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.outbox.relay._BATCH", 2)
+    relay = publisher.relay(Busy)
+    relay.publisher, relay.batches = publisher, []
+    await publisher.change(("a", 1), ("b", 1), ("c", 1))
+    async with running(relay.run):
+        await eventually(publisher.nothing_waits)
+    assert relay.batches[:2] == [["a", "b"], ["b", "c"]]
+
+
+async def test_a_commit_is_sent_at_once_rather_than_at_the_next_sweep(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.outbox.relay._SWEEP_SECONDS", 3600.0)
+    relay = publisher.relay(Relay)
+    async with running(relay.run):
+        for n in range(1, 4):
+            await publisher.publish(event("a", n, "x"), relay=relay)
+            await eventually(publisher.nothing_waits)
+
+
+async def test_what_another_process_committed_is_sent_at_the_next_sweep(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.outbox.relay._SWEEP_SECONDS", 0.05)
+    async with running(publisher.relay(Relay).run):
+        for n in range(1, 4):
+            await publisher.change(("a", n))
+            await eventually(publisher.nothing_waits)
 
 
 async def test_rows_sent_but_not_yet_deleted_when_the_leader_died_are_sent_again_and_leave_the_newest_last(
-    store: Database, kafka_bootstrap_servers: str, unique_prefix: str, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def die(_database: Database, _ids: Iterable[str]) -> None:
+    async def die(*_args: object, **_options: object) -> None:
         raise asyncio.CancelledError
 
-    await write(store, [("a", 1)])
-    relay = Relay(service="essai", database=store, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix)
+    await publisher.change(("a", 1), ("a", 2))
     with monkeypatch.context() as patched:
         patched.setattr(rows, "delete", die)
         with pytest.raises(asyncio.CancelledError):
-            await relay.run()
-    await write(store, [("a", 2)])
-    successor = Relay(service="essai", database=store, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix)
-    async with running(successor):
-        await eventually(lambda: empty(store), within=30)
-    assert await read_all(kafka_bootstrap_servers, unique_prefix + TOPIC) == [("a", 1), ("a", 1), ("a", 2)]
+            await publisher.relay(Relay).run()
+    await publisher.change(("a", 3))
+    async with running(publisher.relay(Relay).run):
+        await eventually(publisher.nothing_waits)
+    assert await publisher.sent() == [("a", 1), ("a", 2), ("a", 1), ("a", 2), ("a", 3)]
 
 
-class Oversleeper(Relay):
-    """A relay that stops between reading its rows and sending them, as a process that was suspended does."""
-
-    asleep: asyncio.Event
-    wake_up: asyncio.Event
-    refused: list[type[BaseException]]
-
-    async def _send(self, producer: AIOKafkaProducer, batch: list[Row]) -> None:  # type: ignore[override]
-        self.asleep.set()
-        await self.wake_up.wait()
-        try:
-            await super()._send(producer, batch)
-        except ProducerFenced as error:
-            self.refused.append(type(error))
-            raise
+@pytest.fixture
+async def admin(kafka_bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    opened = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
+    await opened.start()
+    yield opened
+    await opened.close()
 
 
-async def test_a_relay_stopped_past_its_lease_and_woken_later_cannot_put_an_old_state_last(
-    store: Database, kafka_bootstrap_servers: str, unique_prefix: str
+async def test_an_event_that_the_broker_refuses_is_kept_and_said_and_sent_once_it_can_be(
+    publisher: Publisher, admin: AIOKafkaAdminClient, unique_prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = Oversleeper(
-        service="essai", database=store, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix
+    narrow = f"{unique_prefix}essai.petits.v1"
+    await admin.create_topics([NewTopic(narrow, 1, 1, topic_configs={"max.message.bytes": "1000"})])
+    await publisher.publish(
+        event("grand", 1, "x" * 5_000, topic="essai.petits.v1"), event("petit", 1, "x", topic="essai.petits.v1")
     )
-    first.asleep, first.wake_up, first.refused = asyncio.Event(), asyncio.Event(), []
-    await write(store, [("a", 1)])
-    async with running(first):
-        await asyncio.wait_for(first.asleep.wait(), 30)
-        # Its lease runs out while it sleeps.
-        await leases.release(store, "relais", first.holder)
-        second = Relay(service="essai", database=store, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix)
-        async with running(second):
-            await write(store, [("a", 2)])
-            await eventually(lambda: empty(store), within=30)
-            first.wake_up.set()
 
-            async def refused() -> bool:
-                return bool(first.refused)
+    async def said() -> bool:
+        return "MessageSizeTooLargeError" in capsys.readouterr().out
 
-            await eventually(refused, within=30)
-    assert await read_all(kafka_bootstrap_servers, unique_prefix + TOPIC) == [("a", 1), ("a", 2)]
-
-
-async def test_only_one_process_holds_a_lease_until_it_expires_or_is_released(store: Database) -> None:
-    long, none = timedelta(seconds=60), timedelta(seconds=-1)
-    assert await leases.acquire(store, "essai", "a", long)
-    assert not await leases.acquire(store, "essai", "b", long)
-    assert await leases.acquire(store, "essai", "a", none)
-    assert await leases.acquire(store, "essai", "b", long)
-    await leases.release(store, "essai", "a")
-    assert not await leases.acquire(store, "essai", "a", long)
-    await leases.release(store, "essai", "b")
-    assert await leases.acquire(store, "essai", "a", long)
+    async with running(publisher.relay(Relay).run):
+        await eventually(said)
+        assert await publisher.waiting() == 2
+        assert await committed(publisher.bootstrap_servers, narrow) == []
+        wider = ConfigResource(ConfigResourceType.TOPIC, narrow, configs={"max.message.bytes": "100000"})
+        await admin.alter_configs([wider])
+        await eventually(publisher.nothing_waits)
+    assert [record.key for record in await committed(publisher.bootstrap_servers, narrow)] == [b"grand", b"petit"]
+    await admin.delete_topics([narrow])

@@ -1,9 +1,7 @@
 """The life of a service: it waits for its store and says so, and it stops rather than run half."""
 
-import asyncio
-import contextlib
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -12,6 +10,7 @@ from kit.app.service import Loop, Service
 from kit.mongo import Collection, Database, open_database
 from kit.mongo.migrations import Layout
 from kit.settings import Mode
+from kit.testing.forwarding import forwarding
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
 
@@ -31,29 +30,6 @@ def own(mongodb_uri: str, database: Database) -> Database:
     return open_database(mongodb_uri, database.name)
 
 
-@contextlib.asynccontextmanager
-async def forwarding(port: int, to_port: int) -> AsyncIterator[None]:
-    """A way to a server that was away until now."""
-
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", to_port)
-        with contextlib.suppress(ConnectionError):
-            await asyncio.gather(pipe(reader, there_writer), pipe(there_reader, writer))
-
-    server = await asyncio.start_server(connect, "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
-        server.close_clients()
-
-
 async def is_ready(client: httpx.AsyncClient) -> bool:
     return (await client.get("/sante/pret")).status_code == 200
 
@@ -62,8 +38,7 @@ async def is_ready(client: httpx.AsyncClient) -> bool:
 async def test_a_service_answers_while_its_store_is_away_and_is_ready_once_it_is_there(
     mongodb_uri: str, unique_prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    port, real = free_port(), int(mongodb_uri.split(":")[2].split("/", maxsplit=1)[0])
-    name = unique_prefix.rstrip(".")
+    port, name = free_port(), unique_prefix.rstrip(".")
     database = open_database(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=300", name)
     async with serve(service(database).asgi()) as serving, httpx.AsyncClient(base_url=serving.url) as client:
         assert (await client.get("/sante/vivant")).status_code == 200
@@ -73,7 +48,7 @@ async def test_a_service_answers_while_its_store_is_away_and_is_ready_once_it_is
             return "waiting_for_mongodb" in capsys.readouterr().out
 
         await eventually(said)
-        async with forwarding(port, real):
+        async with forwarding(port, mongodb_uri):
             await eventually(lambda: is_ready(client), within=20)
             await database.client.drop_database(name)
 
