@@ -31,7 +31,7 @@ from services.identity.usecases.lectures import principal_of
 def create_app(settings: IdentitySettings) -> Starlette:
     """`identity`, ready to be served."""
     local = settings.mode is Mode.LOCAL
-    clients = load_clients(settings.clients, demonstration=local)
+    clients = load_clients(settings.identity_clients, demonstration=local)
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
     relay = Relay.of(settings, database, service="identity")
     coffre = settings.open_coffre()

@@ -23,7 +23,7 @@ class IdentitySettings(ServiceSettings):
     cle_maitre_fichier: Path | None = Field(
         None, description="File that holds CLE_MAITRE instead; by default `identity-maitre.cle` in CLES_SERVICES."
     )
-    clients: Path = Field(
+    identity_clients: Path = Field(
         Path(__file__).with_name("clients.toml"), description="File that declares the OpenID Connect clients (TOML)."
     )
     smtp_url: SecretStr = Field(

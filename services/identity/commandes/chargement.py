@@ -1,11 +1,10 @@
 """`charger-comptes`: the accounts of a demonstration, from JSON on standard input."""
 
 import sys
-from datetime import datetime
 from typing import Literal
 
 import click
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from kit.settings import Mode
 from services.identity.commandes.operateur import COMMANDS, run
@@ -38,7 +37,7 @@ class LigneDroit(_Ligne):
     rubrique: Rubrique
     niveau: Literal["LECTURE", "ECRITURE"]
     formation: str | None = None
-    jusqu_au: datetime | None = None
+    jusqu_au: AwareDatetime | None = None
 
 
 class LigneCompte(_Ligne):

@@ -72,7 +72,7 @@ class Compte:
 
     Args:
         id: opaque and sortable by time; all that others ever know of the person.
-        courriel: its address as `normalize` writes it.
+        courriel: its address in its normal form.
     """
 
     id: str

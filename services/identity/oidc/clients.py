@@ -126,13 +126,13 @@ def load_clients(path: Path, *, demonstration: bool) -> Clients:
         with path.open("rb") as file:
             content = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SystemExit(f"setting CLIENTS: {path} cannot be read: {error}") from None
+        raise SystemExit(f"setting IDENTITY_CLIENTS: {path} cannot be read: {error}") from None
     clients = {id: Client(id, _declaration(id, declared)) for id, declared in content.items()}
     known = sorted(id for id, client in clients.items() if client.declaration.demonstration)
     if known and not demonstration:
-        raise SystemExit(f"setting CLIENTS: {', '.join(known)}: demonstration clients are for MODE=local only")
+        raise SystemExit(f"setting IDENTITY_CLIENTS: {', '.join(known)}: demonstration clients are for MODE=local only")
     if not clients:
-        raise SystemExit(f"setting CLIENTS: {path} declares no client")
+        raise SystemExit(f"setting IDENTITY_CLIENTS: {path} declares no client")
     return clients
 
 
@@ -142,7 +142,7 @@ def _declaration(id: str, declared: object) -> Declaration:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join([id, *(str(part) for part in problem["loc"])])
-        raise SystemExit(f"setting CLIENTS: {where}: {problem['msg']}") from None
+        raise SystemExit(f"setting IDENTITY_CLIENTS: {where}: {problem['msg']}") from None
 
 
 def origins(clients: Clients) -> frozenset[str]:

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from kit.auth.access_tokens import ALGORITHM
-from kit.errors import Unauthenticated
+from kit.errors import Unauthenticated, Unavailable
+from kit.mongo.connection import is_away
 from services.identity.oidc.clients import SCOPES, Clients, origins
 from services.identity.oidc.serveur import Revocation, Serveur
 from services.identity.store.comptes import find_compte
@@ -97,7 +98,7 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
             return Response(status_code=401, headers=_NOT_KEPT | challenge)
 
     def route(path: str, endpoint: Endpoint, *methods: str) -> Route:
-        return Route(path, endpoint, methods=[*methods, "OPTIONS"], middleware=[cross_origin])
+        return Route(path, _available(endpoint), methods=[*methods, "OPTIONS"], middleware=[cross_origin])
 
     return [
         route("/.well-known/openid-configuration", discovery, "GET"),
@@ -106,6 +107,20 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
         route("/revoke", revoke, "POST"),
         route("/userinfo", userinfo, "GET", "POST"),
     ]
+
+
+def _available(endpoint: Endpoint) -> Endpoint:
+    """The endpoint; while the store is away, it says that the same request may succeed later."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            if not (isinstance(error, Unavailable) or is_away(error)):
+                raise
+            return JSONResponse({"error": "temporarily_unavailable"}, status_code=503, headers=_NOT_KEPT)
+
+    return handle
 
 
 async def _userinfo(serveur: Serveur, request: Request) -> UserInfo:

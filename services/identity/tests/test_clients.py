@@ -1,8 +1,11 @@
 """The clients: declared in a file that is checked at start."""
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.identity.oidc.clients import Client, Declaration, load_clients, origins
 
@@ -91,3 +94,16 @@ def test_a_native_client_comes_back_on_any_port_of_the_loopback_address_and_nowh
 def test_forms_may_end_where_clients_are_and_nowhere_else() -> None:
     native, web = client("http://127.0.0.1/retour", boucle_locale=True), client("https://site.example/retour")
     assert origins({"a": native, "b": web}) == {"http://127.0.0.1:*", "https://site.example"}
+
+
+@given(
+    st.text(max_size=60)
+    | st.from_regex(r"https?://127\.0\.0\.1(:[0-9]{1,6})?(/retour)?[?#/@]?[a-z0-9]{0,5}", fullmatch=True)
+)
+def test_whatever_is_asked_only_the_port_of_the_loopback_address_may_differ(asked: str) -> None:
+    native = client("http://127.0.0.1/retour", boucle_locale=True)
+    accepted = re.fullmatch(r"http://127\.0\.0\.1(:(?:0|[1-9][0-9]{0,4}))?/retour", asked)
+    if native.check_redirect_uri(asked):
+        assert accepted
+    elif accepted:
+        assert int((accepted[1] or ":0")[1:]) > 65535

@@ -123,7 +123,7 @@ def test_a_bad_demonstration_account_is_named_by_its_rank_and_field_without_its_
     for changed, said in (
         ({"mot_de_passe": "motdepasse123"}, "compte n° 1 refusé : Ce mot de passe est trop facile"),
         ({"totp": "COURT"}, "compte n° 1 refusé : Le secret TOTP"),
-        ({"courriel": "contact@ac-creteil.fr"}, "compte n° 1 refusé : Cette adresse est celle d'une fonction"),
+        ({"courriel": "contact@ac-creteil.fr"}, "compte n° 1 refusé : Aucun compte ne peut avoir cette adresse"),
         ({"roles": [{"role": "CHEF_ETABLISSEMENT"}]}, "compte n° 1 refusé : Le rôle CHEF_ETABLISSEMENT"),
         ({"roles": [{"role": "ROI"}]}, "0.roles.0.role"),
         ({"inconnu": 1}, "0.inconnu"),

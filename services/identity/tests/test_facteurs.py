@@ -1,6 +1,8 @@
 """Which factors are asked, in which order (domaine.md §3)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors
 from socle.principal import RoleTenu
@@ -75,3 +77,30 @@ def test_an_administrator_cannot_put_the_application_off() -> None:
 def test_the_claims_say_which_factors_and_how_many() -> None:
     shown = frozenset({MAIL, PWD, TOTP})
     assert (acr(shown), amr(shown)) == ("3", ("pwd", "otp", "email"))
+
+
+@given(
+    requis=st.sampled_from((2, 3)),
+    faits=st.frozensets(st.sampled_from((TOTP, MAIL))),
+    totp=st.booleans(),
+    premiere=st.booleans(),
+    decline=st.booleans(),
+)
+def test_no_sign_in_ends_with_fewer_factors_than_its_roles_ask_and_each_has_a_next_step(
+    requis: int, faits: frozenset[Facteur], totp: bool, premiere: bool, decline: bool
+) -> None:
+    shown = faits if totp else faits - {TOTP}
+    steps = 0
+    while (asked := etape(requis, *shown, totp=totp, premiere=premiere, decline=decline)) is not Etape.TERMINEE:
+        steps += 1
+        assert steps <= 3, "the person is asked without end"
+        match asked:
+            case Etape.TOTP | Etape.TOTP_OU_COURRIEL:
+                assert totp
+                shown |= {TOTP}
+            case Etape.COURRIEL:
+                shown |= {MAIL}
+            case Etape.ENROLEMENT | Etape.ENROLEMENT_PROPOSE:
+                assert MAIL in shown
+                totp, shown = True, shown | {TOTP}
+    assert len({PWD, *shown}) >= requis

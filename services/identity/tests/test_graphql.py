@@ -192,6 +192,7 @@ async def test_what_cannot_be_given_is_refused_in_french_at_its_field(identity: 
         (theirs, {"niveau": "LECTURE"}, ("DROIT_NON_DETENU", "rubrique")),
         (heads, {"niveau": "SIGNATURE"}, ("DROIT_INVALIDE", "niveau")),
         (heads, {"niveau": "LECTURE", "jusquAu": past}, ("DROIT_INVALIDE", "jusquAu")),
+        (heads, {"niveau": "LECTURE", "jusquAu": "2099-01-01T00:00:00"}, ("DROIT_INVALIDE", "jusquAu")),
         (heads, {"niveau": "LECTURE", "formation": "2025/1"}, ("DROIT_INVALIDE", "formation")),
         (heads, {"niveau": "LECTURE", "uai": "9999999Z"}, ("INTROUVABLE", "uai")),
     ):

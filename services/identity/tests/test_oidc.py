@@ -14,7 +14,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from infra.local.connexion import REDIRECTION, ConnexionRefusee, Navigateur, exchange
+from infra.local.connexion import REDIRECTION, ConnexionRefusee, Navigateur, Page, exchange
 from services.identity.tests.conftest import Identity
 from socle.principal import RoleTenu
 from socle.rubriques import Role
@@ -312,6 +312,18 @@ async def test_signing_out_without_proof_is_confirmed_by_the_person(browser: Nav
     for answer in (await browser._http.get(url), await browser._http.post(url, data={"preuve": "fausse"})):
         assert "Voulez-vous vous déconnecter" in answer.text
     assert "code" in told(await ask(browser, prompt="none"))
+
+
+async def test_the_button_of_our_own_page_signs_out(identity: Identity) -> None:
+    browser = (await identity.account(GESTIONNAIRE)).browser()
+    await browser.sign_in()
+    page = Page((await browser._http.get(f"{identity.url}/")).text)
+    form = page.form("/logout")
+    assert form is not None
+    answer = await browser._http.post(f"{identity.url}/logout", data=form.champs)
+    assert "Vous êtes déconnecté" in answer.text
+    assert "session" not in browser._http.cookies
+    assert told(await ask(browser, prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("hint", ["x", "a.b.c", "é", '"'])

@@ -5,11 +5,20 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.responses import Response
 
 from infra.local.connexion import Page
+from kit.mongo import open_database
+from kit.testing.serving import free_port
+from services.identity.deps import make_deps
+from services.identity.oidc.clients import load_clients
+from services.identity.oidc.routes import routes as oidc
+from services.identity.oidc.serveur import Serveur
 from services.identity.pages.navigateur import Navigateur
 from services.identity.pages.rendu import Rendu
+from services.identity.pages.routes import routes as pages
+from services.identity.settings import IdentitySettings
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity
 from services.identity.usecases.comptes import NouveauCompte, create_compte, issue_link
 from socle.principal import RoleTenu
@@ -179,3 +188,30 @@ async def test_a_link_is_good_for_72_hours(identity: Identity) -> None:
     await links.update_one({"_id": row["_id"]}, {"$set": {"expire_le": identity.deps.clock()}})
     async with httpx.AsyncClient(base_url=identity.url) as http:
         assert (await http.get(f"/activation?lien={lien}")).status_code == 404
+
+
+async def test_while_the_store_is_away_people_and_clients_are_told_to_come_back(
+    identity_settings: IdentitySettings,
+) -> None:
+    port = free_port()
+    settings = identity_settings.model_copy(
+        update={
+            "mongodb_uri": f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=200",
+            "identity_url": f"http://127.0.0.1:{port}",
+        }
+    )
+    database = open_database(settings.mongodb_uri, "absente")
+    clients = load_clients(settings.identity_clients, demonstration=True)
+    deps = make_deps(settings, database, settings.open_coffre())
+    serveur = Serveur(deps, clients, issuer=settings.identity_url)
+    app = Starlette(routes=[*pages(serveur, clients, secure=False), *oidc(serveur, clients)])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=settings.identity_url) as http:
+        answer = await http.get("/activation?lien=x")
+        assert answer.status_code == 503
+        assert "momentanément indisponible" in answer.text
+        asked = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": "web"}
+        answer = await http.post("/token", data=asked)
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    deps.hasher.close()
+    database.client.close()

@@ -195,6 +195,7 @@ async def load(processus: Processus, *accounts: dict[str, object]) -> str:
     return printed
 
 
+@pytest.mark.long
 async def test_what_was_acknowledged_survives_a_kill_and_what_waited_goes_on(
     processus: Processus, courriels: Courriels
 ) -> None:

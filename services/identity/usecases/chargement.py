@@ -90,7 +90,7 @@ async def _load_one(deps: Deps, described: CompteDeDemonstration) -> Effet:
     held = await _find(deps, wanted.courriel)
     if held is None:
         created = await create_compte(deps, described.identite, mot_de_passe=described.mot_de_passe)
-        await _give_secrets(deps, created, described)
+        await _keep_secrets(deps, created, described)
         return Effet.NOUVEAU
     same: dict[str, Any] = {"nom": wanted.nom, "prenom": wanted.prenom, "roles": wanted.roles, "droits": wanted.droits}
     compte = await change_compte(deps, held.id, lambda read: replace(read, **same))
@@ -106,21 +106,30 @@ async def _find(deps: Deps, courriel: str) -> Compte | None:
 
 async def _give_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstration) -> bool:
     """Give the secrets, and say True, where they are not the ones given last time: that spares the hash of each."""
-    secrets = orjson.dumps([described.mot_de_passe, described.totp])
-    mark = deps.trousseau.empreinte("demonstration", hashlib.sha256(secrets).hexdigest())
     facteurs = await find_facteurs(deps.database, compte.id)
-    if facteurs is None or facteurs.demonstration == mark:
+    if facteurs is None or facteurs.demonstration == _mark(deps, described):
         return False
     held = facteurs.mots_de_passe[0] if facteurs.mots_de_passe else None
     if not await deps.hasher.verify(held, normalize(described.mot_de_passe)):
         await set_password(deps, compte, described.mot_de_passe)
+    await _keep_secrets(deps, compte, described)
+    return True
+
+
+async def _keep_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstration) -> None:
+    """Keep the secret of the application, and the mark of a demonstration."""
     sealed = None
     if described.totp is not None:
         sealed = Totp(secret=deps.coffre.seal(described.totp.encode(), pour=totp_purpose(compte.id)), dernier_pas=0)
 
     async def body(work: Work) -> None:
         await work.facteurs.set_totp(compte.id, sealed)
-        await work.facteurs.set_demonstration(compte.id, mark)
+        await work.facteurs.set_demonstration(compte.id, _mark(deps, described))
 
     await deps.transact(body)
-    return True
+
+
+def _mark(deps: Deps, described: CompteDeDemonstration) -> str:
+    """A fingerprint of the secrets, to know them again."""
+    secrets = orjson.dumps([described.mot_de_passe, described.totp])
+    return deps.trousseau.empreinte("demonstration", hashlib.sha256(secrets).hexdigest())

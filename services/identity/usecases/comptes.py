@@ -51,10 +51,10 @@ async def find_by_address(deps: Deps, courriel: str) -> Compte:
     """The account of that address.
 
     Raises:
-        CourrielInvalide: it is no address.
+        CourrielRefuse: no account may have it.
         NotFound: no account has it.
     """
-    key = fingerprint(deps, courriels.normalize(courriel))
+    key = fingerprint(deps, courriels.parse_address(courriel))
     owner = (await find_owners(deps.database, [key])).get(key)
     compte = None if owner is None else await find_compte(deps.database, owner)
     if compte is None:
@@ -66,7 +66,7 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte, *, mot_de_passe: str
     """Create an account: active with a password, else invited until its owner has chosen one.
 
     Raises:
-        CourrielInvalide, CourrielFonctionnel, CourrielPris: its address cannot be.
+        CourrielRefuse, CourrielPris: its address cannot be.
         RoleInvalide, DroitInvalide: what it would hold cannot be.
         MotDePasseRefuse: the password breaks a rule.
     """
@@ -91,9 +91,12 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte, *, mot_de_passe: str
 
 
 def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
-    """The account as it will be created."""
-    courriel = courriels.normalize(nouveau.courriel)
-    courriels.require_nominative(courriel)
+    """The account as it will be created.
+
+    Raises:
+        CourrielRefuse, RoleInvalide, DroitInvalide: it cannot be.
+    """
+    courriel = courriels.parse_address(nouveau.courriel)
     for role in nouveau.roles:
         check_role(role)
     for droit in nouveau.droits:

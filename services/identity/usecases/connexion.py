@@ -11,7 +11,6 @@ from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import mots_de_passe
 from services.identity.domain.comptes import Compte
-from services.identity.domain.courriels import CourrielInvalide, normalize
 from services.identity.domain.facteurs import Etape, Parcours, acr, amr, required_factors
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.domain.tentatives import MOTS_DE_PASSE
@@ -22,6 +21,7 @@ from services.identity.store.facteurs import Facteurs, find_facteurs, replace_ha
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import fingerprint
 from services.identity.usecases.tentatives import TropDEssais, require_try
+from socle.courriels import CourrielInvalide, parse_courriel
 
 SIGN_INS = metrics.get_meter("identity").create_counter(
     "identity.sign_ins", description="Sign-ins, by outcome (password_refused, locked, code_refused, opened)"
@@ -80,7 +80,7 @@ async def check_password(deps: Deps, courriel: str, mot_de_passe: str, *, demand
         TropDEssais: too many tries for that address.
     """
     try:
-        address = normalize(courriel)
+        address = parse_courriel(courriel)
     except CourrielInvalide:
         address = ""
     key = fingerprint(deps, address)

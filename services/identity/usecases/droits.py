@@ -7,7 +7,7 @@ from datetime import datetime
 from kit.errors import NotFound
 from services.identity import policy
 from services.identity.deps import Deps
-from services.identity.domain.comptes import Compte
+from services.identity.domain.comptes import Compte, DroitInvalide
 from services.identity.store.etablissements import find_lieu
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import load
@@ -35,7 +35,7 @@ async def give_right(deps: Deps, principal: Principal | None, compte: str, droit
         DroitNonDetenu: who asks does not hold it.
         DroitInvalide, CompteDesactive: it cannot be given.
     """
-    dated = droit if droit.jusqu_au is None else replace(droit, jusqu_au=_whole_seconds(droit.jusqu_au))
+    dated = droit if droit.jusqu_au is None else replace(droit, jusqu_au=_moment(droit.jusqu_au))
 
     def change(held: Compte, lieu: Lieu, giver: Principal) -> Compte:
         policy.require_give(giver, dated, lieu, held, now=deps.clock())
@@ -87,6 +87,14 @@ async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte])
     return await deps.transact(body)
 
 
-def _whole_seconds(moment: datetime) -> datetime:
-    """As precise as the store and the message that tells it can both keep."""
-    return moment.replace(microsecond=0)
+def _moment(given: datetime) -> datetime:
+    """A moment, as precise as the store and the message that tells it can both keep.
+
+    Raises:
+        DroitInvalide: nobody knows when it is.
+    """
+    if given.tzinfo is None:
+        raise DroitInvalide(
+            "La date de fin n'a pas de décalage horaire : écrivez-la comme 2025-07-10T18:00:00+02:00.", champ="jusquAu"
+        )
+    return given.replace(microsecond=0)
