@@ -34,9 +34,9 @@ def create_app(settings: IdentitySettings) -> Starlette:
     clients = load_clients(settings.identity_clients, demonstration=local)
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
     relay = Relay.of(settings, database, service="identity")
-    coffre = settings.open_coffre()
-    courrier = Courrier.of(settings, database, coffre)
-    deps = make_deps(settings, database, coffre, committed=relay.wake, mail_written=courrier.wake)
+    vault = settings.open_vault()
+    courrier = Courrier.of(settings, database, vault)
+    deps = make_deps(settings, database, vault, committed=relay.wake, mail_written=courrier.wake)
     serveur = Serveur(deps, clients, issuer=settings.identity_url)
     rpc_servers: list[grpc.aio.Server] = []
 

@@ -19,7 +19,7 @@ from kit.clock import technical_clock
 from kit.logs import get_logger
 from kit.mongo import Database
 from kit.mongo.connection import is_away
-from services.identity.coffre import Coffre, Indechiffrable
+from kit.vault.sealing import Unopenable, Vault
 from services.identity.settings import IdentitySettings
 from services.identity.store.envois import Envoi, Envois
 
@@ -31,13 +31,11 @@ _LONGEST_RETRY = timedelta(minutes=2)
 _log = get_logger(__name__)
 
 
-def new_envoi(
-    coffre: Coffre, *, destinataire: str, sujet: str, texte: str, now: datetime, validite: timedelta
-) -> Envoi:
+def new_envoi(vault: Vault, *, destinataire: str, sujet: str, texte: str, now: datetime, validite: timedelta) -> Envoi:
     """A message to `destinataire`, in plain text, useless after `validite`."""
     id = str(ULID())
     clear = orjson.dumps({"destinataire": destinataire, "sujet": sujet, "texte": texte})
-    return Envoi(id=id, message=coffre.seal(clear, pour=_purpose(id)), cree_le=now, expire_le=now + validite)
+    return Envoi(id=id, message=vault.seal(clear, purpose=_purpose(id)), cree_le=now, expire_le=now + validite)
 
 
 def _purpose(id: str) -> str:
@@ -49,14 +47,14 @@ class Courrier:
     """Sends what waits, until cancelled; several processes share the work."""
 
     envois: Envois
-    coffre: Coffre
+    vault: Vault
     settings: IdentitySettings
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def of(cls, settings: IdentitySettings, database: Database, coffre: Coffre) -> Self:
+    def of(cls, settings: IdentitySettings, database: Database, vault: Vault) -> Self:
         """The sender of what waits in `database`, through the mail server that the settings name."""
-        return cls(envois=Envois(database), coffre=coffre, settings=settings)
+        return cls(envois=Envois(database), vault=vault, settings=settings)
 
     def wake(self) -> None:
         """Something was just committed: send it now rather than at the next sweep."""
@@ -84,7 +82,7 @@ class Courrier:
             return
         try:
             await _deliver(self._message(envoi), self.settings.smtp_url.get_secret_value())
-        except (aiosmtplib.SMTPException, OSError, Indechiffrable) as error:
+        except (aiosmtplib.SMTPException, OSError, Unopenable) as error:
             delay = min(_FIRST_RETRY * 2 ** (envoi.essais - 1), _LONGEST_RETRY)
             _log.warning("mail_postponed", attempts=envoi.essais, error=type(error).__name__)
             await self.envois.postpone(envoi.id, now + delay)
@@ -92,7 +90,7 @@ class Courrier:
         await self.envois.remove(envoi.id)
 
     def _message(self, envoi: Envoi) -> EmailMessage:
-        content: Mapping[str, str] = orjson.loads(self.coffre.open(envoi.message, pour=_purpose(envoi.id)))
+        content: Mapping[str, str] = orjson.loads(self.vault.open(envoi.message, purpose=_purpose(envoi.id)))
         message = EmailMessage()
         message["From"] = self.settings.courriel_expediteur
         message["To"] = Address(addr_spec=content["destinataire"])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from kit.clock import Clock, technical_clock
 from kit.mongo import Database, Transactor
-from services.identity.coffre import Coffre
+from kit.vault.sealing import Vault
 from services.identity.mfa.mots_de_passe import Hasher
 from services.identity.settings import IdentitySettings
 from services.identity.store.connexions import Connexions
@@ -27,7 +27,7 @@ class Deps:
     database: Database
     transact: Transactor[Work]
     trousseau: Trousseau
-    coffre: Coffre
+    vault: Vault
     hasher: Hasher
     connexions: Connexions
     tentatives: Tentatives
@@ -40,18 +40,18 @@ class Deps:
 def make_deps(
     settings: IdentitySettings,
     database: Database,
-    coffre: Coffre,
+    vault: Vault,
     *,
     committed: Callable[[], None] = lambda: None,
     mail_written: Callable[[], None] = lambda: None,
 ) -> Deps:
     """Over `database`; without `committed` and `mail_written`, what is written is sent at the loops' next sweep."""
-    trousseau = Trousseau(database, coffre)
+    trousseau = Trousseau(database, vault)
     return Deps(
         database=database,
         transact=transactor(database, generation=lambda: trousseau.generation, committed=committed),
         trousseau=trousseau,
-        coffre=coffre,
+        vault=vault,
         hasher=Hasher(),
         connexions=Connexions(database),
         tentatives=Tentatives(database),

@@ -51,11 +51,11 @@ def add_to(group: click.Group) -> None:
 def create_keys() -> None:
     """Twice changes nothing."""
     settings = COMMANDS.load()
-    coffre = settings.open_coffre()
+    vault = settings.open_vault()
 
     async def body(database: Database) -> None:
         await LAYOUT.migrate(database)
-        deps = make_deps(settings, database, coffre)
+        deps = make_deps(settings, database, vault)
         await deps.trousseau.create_missing()
         deps.hasher.close()
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from kit.app.command_line import Commands
 from kit.mongo import Database
 from kit.settings import Mode
+from kit.vault.keys import KeysMissing
+from kit.vault.sealing import Unopenable
 from services.identity.app import create_app
-from services.identity.coffre import Indechiffrable
 from services.identity.consumers import subscriptions
 from services.identity.deps import Deps, make_deps
 from services.identity.schema import SCHEMA
 from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
-from services.identity.trousseau import ClesAbsentes
 from services.identity.usecases.cles import SecretsDeDemonstration, open_keys
 
 COMMANDS = Commands(
@@ -32,11 +32,11 @@ COMMANDS = Commands(
 def run[T](command: Callable[[Deps], Awaitable[T]]) -> T:
     """Run `command` over the store, brought up to date, with its keys; what is refused is said, with status 1."""
     settings = COMMANDS.load()
-    coffre = settings.open_coffre()
+    vault = settings.open_vault()
 
     async def body(database: Database) -> T:
         await LAYOUT.migrate(database)
-        deps = make_deps(settings, database, coffre)
+        deps = make_deps(settings, database, vault)
         try:
             await open_keys(deps, local=settings.mode is Mode.LOCAL)
             return await command(deps)
@@ -45,7 +45,7 @@ def run[T](command: Callable[[Deps], Awaitable[T]]) -> T:
 
     try:
         return COMMANDS.run(body)
-    except (ClesAbsentes, Indechiffrable, SecretsDeDemonstration) as error:
+    except (KeysMissing, Unopenable, SecretsDeDemonstration) as error:
         raise SystemExit(str(error)) from None
 
 

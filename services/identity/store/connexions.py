@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
-from services.identity.coffre import Scelle
+from kit.vault.sealing import Sealed
 from services.identity.domain.facteurs import Facteur
-from services.identity.store.facteurs import read_scelle, scelle_document
 
 CONNEXIONS = Collection(
     name="connexions",
@@ -57,7 +56,7 @@ class Connexion:
     expire_le: datetime
     faits: frozenset[Facteur] = frozenset({Facteur.MOT_DE_PASSE})
     enrolement_decline: bool = False
-    secret: Scelle | None = None
+    secret: Sealed | None = None
     code: CodeEnvoye | None = None
 
 
@@ -70,7 +69,7 @@ def _connexion(document: Document) -> Connexion:
         expire_le=document["expire_le"],
         faits=frozenset(Facteur(fait) for fait in document["faits"]),
         enrolement_decline=document["enrolement_decline"],
-        secret=document["secret"] and read_scelle(document["secret"]),
+        secret=document["secret"] and Sealed.read(document["secret"]),
         code=code and CodeEnvoye(empreinte=code["empreinte"], envoye_le=code["envoye_le"], expire_le=code["expire_le"]),
     )
 
@@ -109,11 +108,11 @@ class Connexions:
         """Note that the person puts the enrolment of an application off."""
         return await self._change(condensat, now, {"$set": {"enrolement_decline": True}})
 
-    async def propose_secret(self, condensat: str, secret: Scelle, *, now: datetime) -> Connexion | None:
+    async def propose_secret(self, condensat: str, secret: Sealed, *, now: datetime) -> Connexion | None:
         """Keep the secret of the application to enrol; the one already proposed, if any, stays."""
         collection = self.database[CONNEXIONS.name]
         await collection.update_one(
-            {**_in_progress(condensat, now), "secret": None}, {"$set": {"secret": scelle_document(secret)}}
+            {**_in_progress(condensat, now), "secret": None}, {"$set": {"secret": secret.document}}
         )
         return await self.find(condensat, now=now)
 

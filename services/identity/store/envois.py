@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
-from services.identity.coffre import Scelle
-from services.identity.store.facteurs import read_scelle, scelle_document
+from kit.vault.sealing import Sealed
 
 ENVOIS = Collection(
     name="envois",
@@ -32,7 +31,7 @@ class Envoi:
     """A message to send: sealed, and useless from `expire_le` on."""
 
     id: str
-    message: Scelle
+    message: Sealed
     cree_le: datetime
     expire_le: datetime
     essais: int = 0
@@ -43,7 +42,7 @@ async def add(transaction: Transaction, envoi: Envoi) -> None:
     await transaction[ENVOIS.name].insert_one(
         {
             "_id": envoi.id,
-            "message": scelle_document(envoi.message),
+            "message": envoi.message.document,
             "cree_le": envoi.cree_le,
             "expire_le": envoi.expire_le,
             "essayer_le": envoi.cree_le,
@@ -80,7 +79,7 @@ class Envois:
 def _envoi(document: Document) -> Envoi:
     return Envoi(
         id=document["_id"],
-        message=read_scelle(document["message"]),
+        message=Sealed.read(document["message"]),
         cree_le=document["cree_le"],
         expire_le=document["expire_le"],
         essais=document["essais"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit.mongo import Collection, Database, Document, Transaction
-from services.identity.coffre import Scelle
+from kit.vault.sealing import Sealed
 
 FACTEURS = Collection(
     name="facteurs",
@@ -21,7 +21,7 @@ FACTEURS = Collection(
 class Totp:
     """An enrolled application: its secret, sealed, and the last time step whose code was used."""
 
-    secret: Scelle
+    secret: Sealed
     dernier_pas: int
 
 
@@ -46,20 +46,10 @@ def _facteurs(document: Document) -> Facteurs:
     return Facteurs(
         compte=document["_id"],
         mots_de_passe=tuple(document["mots_de_passe"]),
-        totp=totp and Totp(secret=read_scelle(totp["secret"]), dernier_pas=totp["dernier_pas"]),
+        totp=totp and Totp(secret=Sealed.read(totp["secret"]), dernier_pas=totp["dernier_pas"]),
         connecte_le=document["connecte_le"],
         demonstration=document.get("demonstration"),
     )
-
-
-def scelle_document(scelle: Scelle) -> Document:
-    """A sealed value as it is kept."""
-    return {"cle": scelle.cle, "contenu": scelle.contenu}
-
-
-def read_scelle(document: Document) -> Scelle:
-    """A sealed value as it was kept."""
-    return Scelle(document["cle"], bytes(document["contenu"]))
 
 
 async def find_facteurs(database: Database, compte: str) -> Facteurs | None:
@@ -104,12 +94,12 @@ class FacteursStore:
         await self._set(compte, {"mots_de_passe": list(mots_de_passe)})
 
     async def set_totp(self, compte: str, totp: Totp | None) -> None:
-        kept = None if totp is None else {"secret": scelle_document(totp.secret), "dernier_pas": totp.dernier_pas}
+        kept = None if totp is None else {"secret": totp.secret.document, "dernier_pas": totp.dernier_pas}
         await self._set(compte, {"totp": kept})
 
     async def enrol_totp(self, compte: str, totp: Totp) -> bool:
         """Enrol an application; False when the account has one already."""
-        kept = {"secret": scelle_document(totp.secret), "dernier_pas": totp.dernier_pas}
+        kept = {"secret": totp.secret.document, "dernier_pas": totp.dernier_pas}
         result = await self.transaction[FACTEURS.name].update_one(
             {"_id": compte, "totp": None}, {"$set": {"totp": kept}}, session=self.transaction.session
         )

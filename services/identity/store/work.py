@@ -7,8 +7,8 @@ from kit.mongo import Database, Transaction, Transactor
 from kit.mongo.aggregates import Aggregates
 from kit.mongo.migrations import Layout
 from kit.outbox import rows
+from kit.vault.keys import KEYS
 from services.identity.store import envois
-from services.identity.store.cles import CLES
 from services.identity.store.comptes import COMPTE, COMPTES
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
@@ -32,7 +32,7 @@ LAYOUT = Layout(
         CODES,
         JETONS,
         TENTATIVES,
-        CLES,
+        KEYS,
         envois.ENVOIS,
         ETABLISSEMENTS,
     )

@@ -21,8 +21,8 @@ from kit.mongo import open_database
 from kit.settings import Mode
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
+from kit.vault.sealing import create_local_key
 from services.identity.app import create_app
-from services.identity.coffre import create_local_key
 from services.identity.deps import Deps, make_deps
 from services.identity.domain.comptes import Compte
 from services.identity.mfa.totp import new_secret
@@ -157,7 +157,7 @@ async def identity(identity_settings: IdentitySettings, catcher: tuple[int, str]
 
         await eventually(ready)
         database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
-        deps = make_deps(settings, database, settings.open_coffre())
+        deps = make_deps(settings, database, settings.open_vault())
         await deps.trousseau.load()
         running = Identity(settings, deps, catcher[1])
         yield running

@@ -46,7 +46,7 @@ async def courrier(database: Database, identity_settings: IdentitySettings) -> C
     await LAYOUT.migrate(database)
     url = SecretStr(f"smtp://127.0.0.1:{free_port()}")
     settings = identity_settings.model_copy(update={"smtp_url": url})
-    return Courrier.of(settings, database, identity_settings.open_coffre())
+    return Courrier.of(settings, database, identity_settings.open_vault())
 
 
 def listen(courrier: Courrier, serveur: Serveur) -> Controller:
@@ -59,7 +59,7 @@ def listen(courrier: Courrier, serveur: Serveur) -> Controller:
 
 async def write(courrier: Courrier, database: Database, *, validite: timedelta = timedelta(minutes=10)) -> Envoi:
     envoi = new_envoi(
-        courrier.coffre,
+        courrier.vault,
         destinataire="lea.petit@ac-creteil.fr",
         sujet="Votre code d'accès",
         texte="Le code est 123456.\n",
@@ -120,7 +120,7 @@ async def test_a_message_that_is_useless_by_now_is_not_sent(courrier: Courrier, 
 async def test_two_senders_send_one_message_once(courrier: Courrier, database: Database) -> None:
     serveur = Serveur(refusals=0, received=[])
     controller = listen(courrier, serveur)
-    other = Courrier.of(courrier.settings, database, courrier.coffre)
+    other = Courrier.of(courrier.settings, database, courrier.vault)
     for _ in range(10):
         await write(courrier, database)
     async with running(courrier.run, other.run):
@@ -142,7 +142,7 @@ async def test_the_store_holds_no_address_and_no_code_in_clear(courrier: Courrie
 
 async def test_an_address_cannot_add_headers_to_a_message(courrier: Courrier) -> None:
     envoi = new_envoi(
-        courrier.coffre,
+        courrier.vault,
         destinataire="a@exemple.fr\nBcc: tous@exemple.fr",
         sujet="x",
         texte="x",

@@ -34,7 +34,7 @@ async def instances(identity: Identity) -> AsyncIterator[Sequence[Deps]]:
     """Two processes of the service over one store."""
     settings = identity.settings
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
-    other = make_deps(settings, database, settings.open_coffre())
+    other = make_deps(settings, database, settings.open_vault())
     await other.trousseau.load()
     yield identity.deps, other
     other.hasher.close()

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from kit.settings import Mode
-from services.identity.coffre import LOCALE, create_local_key
+from kit.vault.sealing import LOCAL_KEY, create_local_key
 from services.identity.settings import IdentitySettings
 from socle.rubriques import Role
 
@@ -29,7 +29,7 @@ def settings(**changed: object) -> IdentitySettings:
 
 def test_good_settings_open_the_vault_and_never_show_their_secrets() -> None:
     good = settings()
-    assert good.open_coffre().courante == "2025-01"
+    assert good.open_vault().current == "2025-01"
     assert good.secure
     assert KEY not in repr(good)
 
@@ -64,17 +64,17 @@ def test_the_roles_with_three_factors_are_the_administrators_unless_said_otherwi
 
 def test_a_missing_or_unreadable_master_key_is_said_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="CLE_MAITRE: not set"):
-        settings(cle_maitre=None, cles_services=tmp_path).open_coffre()
+        settings(cle_maitre=None, cles_services=tmp_path).open_vault()
     with pytest.raises(SystemExit, match="CLE_MAITRE: expected") as error:
-        settings(cle_maitre="secret").open_coffre()
+        settings(cle_maitre="secret").open_vault()
     assert "secret" not in str(error.value)
 
 
 def test_a_key_made_for_a_demonstration_stops_every_mode_but_the_local_one(tmp_path: Path) -> None:
     path = tmp_path / "maitre.cle"
     create_local_key(path)
-    assert path.read_text().startswith(LOCALE)
+    assert path.read_text().startswith(LOCAL_KEY)
     with pytest.raises(SystemExit, match="MODE=local only"):
-        settings(cle_maitre=None, cle_maitre_fichier=path).open_coffre()
+        settings(cle_maitre=None, cle_maitre_fichier=path).open_vault()
     local = settings(mode=Mode.LOCAL, cle_maitre=None, cle_maitre_fichier=path)
-    assert local.open_coffre().for_demonstration
+    assert local.open_vault().for_demonstration

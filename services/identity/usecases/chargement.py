@@ -120,7 +120,7 @@ async def _keep_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstra
     """Keep the secret of the application, and the mark of a demonstration."""
     sealed = None
     if described.totp is not None:
-        sealed = Totp(secret=deps.coffre.seal(described.totp.encode(), pour=totp_purpose(compte.id)), dernier_pas=0)
+        sealed = Totp(secret=deps.vault.seal(described.totp.encode(), purpose=totp_purpose(compte.id)), dernier_pas=0)
 
     async def body(work: Work) -> None:
         await work.facteurs.set_totp(compte.id, sealed)

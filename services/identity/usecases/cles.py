@@ -12,7 +12,7 @@ async def open_keys(deps: Deps, *, local: bool) -> None:
     """Read the keys; on a developer's machine, make them the first time.
 
     Raises:
-        ClesAbsentes: there are none, elsewhere than on a developer's machine.
+        KeysMissing: there are none, elsewhere than on a developer's machine.
         SecretsDeDemonstration: elsewhere too, an account of the store has secrets that a demonstration made known.
     """
     if local:

@@ -71,7 +71,7 @@ async def send_code(deps: Deps, secret: str) -> EnCours:
             return False
         await work.send(
             new_envoi(
-                deps.coffre,
+                deps.vault,
                 destinataire=en_cours.compte.courriel,
                 sujet=courriel.SUJET,
                 texte=courriel.text(en_cours.compte.prenom, code),
@@ -122,7 +122,7 @@ async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
     enrolled = en_cours.facteurs.totp
     if enrolled is None:
         raise CodeRefuse
-    clear = deps.coffre.open(enrolled.secret, pour=totp_purpose(en_cours.compte.id)).decode()
+    clear = deps.vault.open(enrolled.secret, purpose=totp_purpose(en_cours.compte.id)).decode()
     step = totp.matching_step(clear, _digits(code), now=deps.clock())
     if step is None or not await use_totp_step(deps.database, en_cours.compte.id, step):
         raise CodeRefuse
@@ -140,7 +140,7 @@ async def propose_totp(deps: Deps, secret: str) -> tuple[EnCours, str]:
     """
     await find_at(deps, secret, *_ENROLEMENT)
     id = condensat(secret)
-    sealed = deps.coffre.seal(totp.new_secret().encode(), pour=_proposal_purpose(id))
+    sealed = deps.vault.seal(totp.new_secret().encode(), purpose=_proposal_purpose(id))
     en_cours = await with_account(deps, await deps.connexions.propose_secret(id, sealed, now=deps.clock()))
     return en_cours, _proposed(deps, en_cours)
 
@@ -160,7 +160,7 @@ async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
     if step is None:
         raise CodeRefuse
     compte = en_cours.compte.id
-    sealed = deps.coffre.seal(proposed.encode(), pour=totp_purpose(compte))
+    sealed = deps.vault.seal(proposed.encode(), purpose=totp_purpose(compte))
 
     async def body(work: Work) -> None:
         if not await work.facteurs.enrol_totp(compte, Totp(secret=sealed, dernier_pas=step)):
@@ -186,7 +186,7 @@ def _proposed(deps: Deps, en_cours: EnCours) -> str:
     if en_cours.connexion.secret is None:
         raise ConnexionExpiree
     purpose = _proposal_purpose(en_cours.connexion.condensat)
-    return deps.coffre.open(en_cours.connexion.secret, pour=purpose).decode()
+    return deps.vault.open(en_cours.connexion.secret, purpose=purpose).decode()
 
 
 async def _count(deps: Deps, en_cours: EnCours) -> str:

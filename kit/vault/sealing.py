@@ -15,78 +15,90 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ulid import ULID
 
+from kit.mongo.collections import Document
+
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
-LOCALE = "locale-"
+LOCAL_KEY = "locale-"
 """Keys made for a demonstration are named so, and stop every mode but the local one."""
 
 
-class CleMaitreInvalide(ValueError):
+class BadMasterKey(ValueError):
     """`CLE_MAITRE` cannot be read; the message never quotes it."""
 
 
-class Indechiffrable(RuntimeError):
+class Unopenable(RuntimeError):
     """Sealed under a key that is not at hand, for another purpose, or altered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scelle:
+class Sealed:
     """A sealed value, with the id of the key that opens it."""
 
-    cle: str
-    contenu: bytes
+    key: str
+    content: bytes
+
+    @property
+    def document(self) -> Document:
+        """As a store keeps it."""
+        return {"cle": self.key, "contenu": self.content}
+
+    @classmethod
+    def read(cls, document: Document) -> Self:
+        """The value of a document made by `document`."""
+        return cls(document["cle"], bytes(document["contenu"]))
 
 
 @dataclass(frozen=True, slots=True)
-class Coffre:
+class Vault:
     """Seals with AES-256-GCM under the current master key; opens with it and those it replaced."""
 
-    courante: str
-    _cles: Mapping[str, AESGCM]
+    current: str
+    _keys: Mapping[str, AESGCM]
 
     @classmethod
-    def of(cls, cle_maitre: str) -> Self:
+    def of(cls, master_keys: str) -> Self:
         """The vault of `id:base64[,id:base64…]`; the first key seals, the others only open.
 
         Raises:
-            CleMaitreInvalide: it is not written so, or a key has not 256 bits.
+            BadMasterKey: it is not written so, or a key has not 256 bits.
         """
-        cles: dict[str, AESGCM] = {}
-        for part in cle_maitre.strip().split(","):
+        keys: dict[str, AESGCM] = {}
+        for part in master_keys.strip().split(","):
             name, separator, encoded = part.strip().partition(":")
             try:
                 key = base64.b64decode(encoded, validate=True)
             except binascii.Error as error:
-                raise CleMaitreInvalide("expected `id:key` with a key in base64") from error
-            if not (name and separator) or len(key) != _KEY_BYTES or name in cles:
-                raise CleMaitreInvalide(f"expected `id:key` with {_KEY_BYTES} bytes in base64, each id once")
-            cles[name] = AESGCM(key)
-        return cls(next(iter(cles)), cles)
+                raise BadMasterKey("expected `id:key` with a key in base64") from error
+            if not (name and separator) or len(key) != _KEY_BYTES or name in keys:
+                raise BadMasterKey(f"expected `id:key` with {_KEY_BYTES} bytes in base64, each id once")
+            keys[name] = AESGCM(key)
+        return cls(next(iter(keys)), keys)
 
     @property
     def for_demonstration(self) -> bool:
         """Whether one of the keys was made for a demonstration."""
-        return any(name.startswith(LOCALE) for name in self._cles)
+        return any(name.startswith(LOCAL_KEY) for name in self._keys)
 
-    def seal(self, clair: bytes, *, pour: str) -> Scelle:
-        """Seal `clair`; it opens only for the same purpose `pour`, so that no row can stand in for another."""
+    def seal(self, clear: bytes, *, purpose: str) -> Sealed:
+        """Seal `clear`; it opens only for the same `purpose`, so that no row can stand in for another."""
         nonce = os.urandom(_NONCE_BYTES)
-        return Scelle(self.courante, nonce + self._cles[self.courante].encrypt(nonce, clair, pour.encode()))
+        return Sealed(self.current, nonce + self._keys[self.current].encrypt(nonce, clear, purpose.encode()))
 
-    def open(self, scelle: Scelle, *, pour: str) -> bytes:
+    def open(self, sealed: Sealed, *, purpose: str) -> bytes:
         """What was sealed.
 
         Raises:
-            Indechiffrable: it cannot be opened.
+            Unopenable: it cannot be opened.
         """
-        key = self._cles.get(scelle.cle)
+        key = self._keys.get(sealed.key)
         if key is None:
-            raise Indechiffrable(f"the master key {scelle.cle!r} is not in CLE_MAITRE")
-        nonce, sealed = scelle.contenu[:_NONCE_BYTES], scelle.contenu[_NONCE_BYTES:]
+            raise Unopenable(f"the master key {sealed.key!r} is not in CLE_MAITRE")
+        nonce, content = sealed.content[:_NONCE_BYTES], sealed.content[_NONCE_BYTES:]
         try:
-            return key.decrypt(nonce, sealed, pour.encode())
+            return key.decrypt(nonce, content, purpose.encode())
         except InvalidTag as error:
-            raise Indechiffrable(f"not what was sealed for {pour!r}") from error
+            raise Unopenable(f"not what was sealed for {purpose!r}") from error
 
 
 def create_local_key(path: Path) -> None:
@@ -94,7 +106,7 @@ def create_local_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".cle-") as file:
-        file.write(f"{LOCALE}{str(ULID()).lower()}:{key}\n")
+        file.write(f"{LOCAL_KEY}{str(ULID()).lower()}:{key}\n")
         file.flush()
         # Linked once it is whole: of two processes that start together, one makes the key and both read it.
         with contextlib.suppress(FileExistsError):
