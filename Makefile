@@ -43,7 +43,7 @@ contrats: $(INSTALLED) ## generate the Python of proto/ beside each contract
 	$(call generate,.)
 
 # Composition is done by a Node that a Python package ships; the gateway itself needs none.
-GRAPHS := identity offre pilotage rapports
+GRAPHS := identity offre eleves pilotage rapports
 COMPOSE := $(LOCAL)/node/node_modules
 $(COMPOSE): graphe/package.json graphe/package-lock.json $(INSTALLED)
 	@mkdir -p $(LOCAL)/node && cp graphe/package.json graphe/package-lock.json graphe/compose.mjs $(LOCAL)/node/

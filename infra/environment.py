@@ -11,6 +11,7 @@ _COMMON = "kit.settings:ServiceSettings"
 _SERVICES = {
     "identity": "services.identity.settings:IdentitySettings",
     "offre": "services.offre.settings:OffreSettings",
+    "eleves": "services.eleves.settings:ElevesSettings",
     "pilotage": "services.pilotage.settings:PilotageSettings",
     "rapports": "services.rapports.settings:RapportsSettings",
 }

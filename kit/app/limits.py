@@ -1,5 +1,7 @@
 """Limits on what a client may send."""
 
+from collections.abc import Sequence
+
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,14 +13,19 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware: a body over `limit` bytes is refused with 413, announced or not."""
+    """ASGI middleware: a body over `limit` bytes is refused with 413, announced or not.
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+    Args:
+        elsewhere: where paths begin whose routes bound what they read by themselves.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES, elsewhere: Sequence[str] = ()) -> None:
         self._app = app
         self._limit = limit
+        self._elsewhere = tuple(elsewhere)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self._elsewhere):
             await self._app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")

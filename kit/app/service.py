@@ -36,6 +36,7 @@ class Service:
         loops: run for as long as the service does; one that ends by itself ends the process, for its supervisor to
             start it again.
         closers: awaited last, in order.
+        streams: where the paths begin of routes that bound the bodies they read by themselves (uploads).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Service:
     loops: Sequence[Loop] = ()
     closers: Sequence[Loop] = ()
     middleware: Sequence[Middleware] = ()
+    streams: Sequence[str] = ()
     _ready: bool = field(default=False, init=False)
 
     def asgi(self) -> Starlette:
@@ -58,7 +60,7 @@ class Service:
                 Route("/sante/pret", self._readiness),
                 Route("/metrics", _metrics),
             ],
-            middleware=[Middleware(RequestTelemetry), *self.middleware, Middleware(BodyLimit)],
+            middleware=[Middleware(RequestTelemetry), *self.middleware, Middleware(BodyLimit, elsewhere=self.streams)],
             lifespan=self._lifespan,
         )
 

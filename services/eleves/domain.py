@@ -1,7 +1,7 @@
 """Students of terminale, and what SIECLE says of them (domaine.md §5.1, §5.2 and §6). Pure."""
 
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Self
 
@@ -116,6 +116,7 @@ class Eleve:
     Args:
         id: opaque and time-sortable (a ULID, with its session before it).
         academie: slug.
+        arrive_le: the date of the export that brought it to its present school, by SIECLE's own clock.
         boursier: who certified its scholarship; the head's word outlives an import.
         parti_le: the day it left the school; such a student is in the vivier no more.
         vivier_initial: whether it counts in the vivier initial: until this is frozen it follows the current one, then
@@ -126,6 +127,7 @@ class Eleve:
     session: int
     uai: str
     academie: str
+    arrive_le: datetime
     siecle: DonneesSiecle
     courriel: Courriel
     boursier: Boursier
@@ -154,6 +156,17 @@ class Eleve:
             vivier_initial=self.vivier_initial if vivier_gele else True,
         )
 
+    def arrive(self, uai: str, *, academie: str, le: datetime) -> Self:
+        """The student in another school, where it stays the same person: its file and its wishes follow it.
+
+        ≈ So does its place in the vivier initial, lest the nation count it twice.
+        """
+        return replace(self, uai=uai, academie=academie, arrive_le=le, parti_le=None)
+
+    def depart(self) -> Self:
+        """What the académie that it leaves for another one is told: it counts there no more."""
+        return replace(self, parti_le=self.parti_le or self.arrive_le.date(), vivier_initial=False)
+
     def with_courriel(self, courriel: Courriel) -> Self:
         """The student with that address, or that task."""
         return replace(self, courriel=courriel)
@@ -179,6 +192,7 @@ def new_eleve(
     session: int,
     uai: str,
     academie: str,
+    arrive_le: datetime,
     siecle: DonneesSiecle,
     courriel: Courriel,
     dans_vivier_initial: bool,
@@ -189,6 +203,7 @@ def new_eleve(
         session=session,
         uai=uai,
         academie=academie,
+        arrive_le=arrive_le,
         siecle=siecle,
         courriel=courriel,
         boursier=_boursier(siecle, Boursier.NON),

@@ -10,12 +10,14 @@ from services.eleves.siecle.rapprochement import Paire, Rapprochement
 
 
 class Nature(StrEnum):
-    """What an import does to a student."""
+    """What an import does to a student; one who has left is told so by the file (PARTI) or missing in it (ABSENT)."""
 
     NOUVEAU = "NOUVEAU"
+    ARRIVE = "ARRIVE"
     MODIFIE = "MODIFIE"
     INCHANGE = "INCHANGE"
     PARTI = "PARTI"
+    ABSENT = "ABSENT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,16 @@ def plan(
                 session=controle.session,
                 uai=controle.uai,
                 academie=academie,
+                arrive_le=controle.exporte_le,
                 siecle=paire.ligne.siecle,
                 courriel=paire.courriel,
                 dans_vivier_initial=premier_envoi or not vivier_gele,
             )
             changements.append(Changement(nature=Nature.NOUVEAU, eleve=eleve, ligne=paire.ligne.ligne))
+        elif paire.connu.uai != controle.uai:
+            arrived = paire.connu.arrive(controle.uai, academie=academie, le=controle.exporte_le)
+            changed = _change(arrived, paire, vivier_gele=vivier_gele)
+            changements.append(replace(changed, nature=Nature.ARRIVE, champs=paire.connu.differences(changed.eleve)))
         else:
             changements.append(_change(paire.connu, paire, vivier_gele=vivier_gele))
     parti_le = controle.exporte_le.date()
@@ -90,4 +97,4 @@ def _completed(siecle: DonneesSiecle, connu: DonneesSiecle, ligne: LigneControle
 
 def _leave(eleve: Eleve, le: date, *, vivier_gele: bool) -> Changement:
     left = eleve.leave(le, vivier_gele=vivier_gele)
-    return Changement(nature=Nature.PARTI, eleve=left, ligne=None, champs=eleve.differences(left))
+    return Changement(nature=Nature.ABSENT, eleve=left, ligne=None, champs=eleve.differences(left))

@@ -21,6 +21,7 @@ class CodeRejet(StrEnum):
     MEF_INCONNU = "MEF_INCONNU"
     SERIE_INCONNUE = "SERIE_INCONNUE"
     ELEVE_AMBIGU = "ELEVE_AMBIGU"
+    ELEVE_AILLEURS = "ELEVE_AILLEURS"
 
     @property
     def conseil(self) -> str:
@@ -40,6 +41,9 @@ _CONSEILS = {
     CodeRejet.SERIE_INCONNUE: (
         "Joignez l'export « Nomenclature » de SIECLE au prochain envoi ; s'il y est déjà, écrivez à votre académie."
     ),
+    CodeRejet.ELEVE_AILLEURS: (
+        "S'il est bien scolarisé chez vous, refaites l'export depuis SIECLE ; sinon, indiquez-y sa date de sortie."
+    ),
     CodeRejet.ELEVE_AMBIGU: "Vérifiez dans SIECLE l'identifiant national et la date de naissance de l'élève.",
 }
 
@@ -53,6 +57,7 @@ class CodeAvertissement(StrEnum):
     OPTION_IGNOREE = "OPTION_IGNOREE"
     SEXE_INCONNU = "SEXE_INCONNU"
     FICHIER_PARTIEL = "FICHIER_PARTIEL"
+    ELEVE_ARRIVE = "ELEVE_ARRIVE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class Rapprochement:
     deja_partis: int
 
 
-def match(controle: Controle, connus: Sequence[Eleve], *, new_id: Callable[[], str]) -> Rapprochement:
+def match(controle: Controle, connus: Sequence[Eleve], *, new_id: Callable[[LigneControlee], str]) -> Rapprochement:
     """Match the good rows of a file with `connus`, all the students of its school in its session.
 
     An address that several rows have goes to the one that holds it already, else to the first in the file
@@ -73,7 +73,7 @@ def match(controle: Controle, connus: Sequence[Eleve], *, new_id: Callable[[], s
         elif eleve is None and ligne.sorti_le is not None:
             deja_partis += 1
         elif eleve is None:
-            paires.append(Paire(ligne=ligne, id=new_id(), connu=None, courriel=ligne.courriel))
+            paires.append(Paire(ligne=ligne, id=new_id(ligne), connu=None, courriel=ligne.courriel))
         elif rows_of[eleve.id] > 1:
             rejets.append(_ambiguous(ligne, "Plusieurs lignes désignent le même élève déjà reçu."))
         else:

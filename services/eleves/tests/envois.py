@@ -1,7 +1,7 @@
 """What a school sends, for the tests of SIECLE: small fictitious lycées, through the real doors."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -52,19 +52,13 @@ def controle(lycee: Ecole, *, structures: bool = False, nomenclature: bool = Fal
     return check(depot(lycee, structures=structures, nomenclature=nomenclature), uai=UAI, session=SESSION)
 
 
-def ids() -> Callable[[], str]:
-    """Identifiers as the store would make them."""
-    numbers = count(1)
-    return lambda: f"{SESSION}/{next(numbers):026d}"
-
-
 def send(
     lycee: Ecole, connus: Sequence[Eleve] = (), *, vivier_gele: bool = False, taken: frozenset[str] = frozenset()
 ) -> tuple[Rapprochement, tuple[Changement, ...]]:
     """An import from the file to its changes; addresses in `taken` are somebody else's in the nation."""
     checked = controle(lycee)
     numbers = count(len(connus) + 1)
-    matched = match(checked, connus, new_id=lambda: f"{SESSION}/{next(numbers):026d}")
+    matched = match(checked, connus, new_id=lambda _ligne: f"{SESSION}/{next(numbers):026d}")
     paires = tuple(p.refuse_courriel() if p.courriel.adresse in taken else p for p in matched.paires)
     matched = replace(matched, paires=paires)
     return matched, plan(

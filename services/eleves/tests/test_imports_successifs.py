@@ -69,7 +69,7 @@ def test_a_month_later_the_changed_the_gone_and_the_new_are_counted(
     next_month = alter(lycee, part=part, seed=seed, departs=departs, arrivees=arrivees)
     _, changements = send(next_month, connus)
     counted = Counter(c.nature for c in changements)
-    assert counted[Nature.PARTI] == departs
+    assert counted[Nature.ABSENT] == departs
     assert counted[Nature.NOUVEAU] == arrivees
     assert counted[Nature.MODIFIE] == round(part * 60)
     _, again = send(next_month, after(connus, changements))
@@ -168,7 +168,7 @@ def test_a_student_whom_the_file_has_no_more_is_gone_at_its_date_and_may_come_ba
     lycee = ecole(terminales=60)
     connus = first_import(lycee)
     _, changements = send(without(later(lycee), 3, 7), connus)
-    gone = [c for c in changements if c.nature is Nature.PARTI]
+    gone = [c for c in changements if c.nature is Nature.ABSENT]
     assert [c.eleve.id for c in gone] == [connus[3].id, connus[7].id]
     assert {c.eleve.parti_le for c in gone} == {date(2024, 12, 16)}
     assert {c.ligne for c in gone} == {None}
@@ -182,7 +182,7 @@ def test_a_file_of_a_few_students_is_a_complement_and_nobody_is_gone() -> None:
     lycee = ecole(terminales=60)
     connus = first_import(lycee)
     matched, changements = send(without(later(lycee), *range(20, 60)), connus)
-    assert Nature.PARTI not in {c.nature for c in changements}
+    assert Nature.ABSENT not in {c.nature for c in changements}
     (warning,) = matched.avertissements
     assert warning.code is CodeAvertissement.FICHIER_PARTIEL
     assert warning.raison.startswith("40 élèves")

@@ -1,0 +1,86 @@
+"""The composition root of `eleves`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+
+from kit.app.service import Service
+from kit.clock import campaign_clock
+from kit.consumer.loop import Consumer
+from kit.consumer.subscriptions import Subscription
+from kit.graphql.endpoint import Endpoint
+from kit.mongo import Database, open_database
+from kit.mongo.migrations import Generation
+from kit.outbox.relay import Relay
+from kit.settings import Mode
+from kit.vault.keys import Fingerprints
+from services.eleves.deps import Deps
+from services.eleves.importation import Importation
+from services.eleves.routes import DEPOTS, routes
+from services.eleves.schema import SCHEMA, Context
+from services.eleves.settings import ElevesSettings
+from services.eleves.store.imports import open_files
+from services.eleves.store.work import LAYOUT, transactor
+from socle.principal import Principal
+from socle.projections import calendrier, habilitations
+
+
+def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
+    """What `eleves` reads of the others: rights, and the calendar."""
+    return [*habilitations.subscriptions(database), *calendrier.subscriptions(database)]
+
+
+def create_app(settings: ElevesSettings) -> Starlette:
+    """`eleves`, ready to be served."""
+    database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}eleves")
+    acces = habilitations.open_acces(settings, database, service="eleves")
+    fingerprints = Fingerprints(database, settings.open_vault())
+    generation, relay = Generation(database), Relay.of(settings, database, service="eleves")
+    importation, clock = Importation(), campaign_clock(settings.campagne_date)
+
+    async def deps() -> Deps:
+        return Deps(
+            database=database,
+            transact=transactor(database, generation=await generation(), committed=relay.wake),
+            files=open_files(database),
+            calendriers=calendrier.Calendriers(database),
+            fingerprints=fingerprints,
+            academies=frozenset(settings.academies_topics),
+            campaign_clock=clock,
+            files_received=importation.wake,
+        )
+
+    async def context(request: Request) -> Context:
+        principal = await acces.of_header(request.headers.get("authorization"))
+
+        async def writer() -> Principal | None:
+            return None if principal is None else await acces.for_writing(principal)
+
+        return Context(
+            principal=principal,
+            deps=await deps(),
+            session=settings.session_courante,
+            url=settings.eleves_url,
+            writer=writer,
+        )
+
+    async def prepare() -> None:
+        await fingerprints.load(create=settings.mode is Mode.LOCAL)
+
+    async def importing() -> None:
+        await importation.run(await deps())
+
+    return Service(
+        name="eleves",
+        mode=settings.mode,
+        database=database,
+        layout=LAYOUT,
+        routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]), *routes(deps, acces)],
+        prepare=prepare,
+        loops=[relay.run, Consumer.of(settings, subscriptions(database), service="eleves").run, importing],
+        closers=[acces.identity.channel.close],
+        streams=[DEPOTS],
+    ).asgi()

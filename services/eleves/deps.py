@@ -1,0 +1,32 @@
+"""What use cases work with: made in the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kit.clock import Clock, technical_clock
+from kit.mongo import Database, Transactor
+from kit.mongo.files import Files
+from kit.vault.keys import Fingerprints
+from services.eleves.store.work import Work
+from socle.projections.calendrier import Calendriers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The store, the calendar, the keys and the clocks of `eleves`.
+
+    Args:
+        academies: slugs of those that are open.
+        files_received: called when an import may begin.
+        campaign_clock: decides windows; what is dated is by `clock`.
+    """
+
+    database: Database
+    transact: Transactor[Work]
+    files: Files
+    calendriers: Calendriers
+    fingerprints: Fingerprints
+    academies: frozenset[str]
+    campaign_clock: Clock
+    files_received: Callable[[], None] = lambda: None
+    clock: Clock = technical_clock

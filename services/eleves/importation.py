@@ -1,0 +1,93 @@
+"""The loop that does the imports, one at a time in each process, and clears old uploads away."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from opentelemetry import propagate, trace
+from ulid import ULID
+
+from kit.errors import Conflict, Unavailable
+from kit.logs import get_logger
+from kit.mongo.connection import is_away
+from services.eleves.deps import Deps
+from services.eleves.imports import AutreTitulaire, ImportSiecle
+from services.eleves.store.imports import anyone_waits
+from services.eleves.usecases.imports import apply_import, give_up, take_next
+
+_SWEEP_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
+_ESSAIS = 5
+_KEPT = timedelta(days=30)
+"""« raw uploads 30 days » (architecture §11)."""
+_CLEAR_EVERY = timedelta(hours=1)
+
+_log = get_logger(__name__)
+_tracer = trace.get_tracer(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Importation:
+    """Does imports until cancelled; what a process that died had begun is gone on with."""
+
+    titulaire: str = field(default_factory=lambda: str(ULID()))
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """Files were just received: begin now rather than at the next sweep."""
+        self._woken.set()
+
+    async def run(self, deps: Deps) -> None:
+        """Work for ever; while the store is away, say so and wait."""
+        cleared = deps.clock() - _CLEAR_EVERY
+        while True:
+            try:
+                if deps.clock() - cleared >= _CLEAR_EVERY:
+                    cleared = deps.clock()
+                    await self._clear(deps)
+                while await anyone_waits(deps.database, now=deps.clock()):
+                    held = await take_next(deps, titulaire=self.titulaire)
+                    if held is not None:
+                        await self._do(deps, held)
+            except Exception as error:
+                if not isinstance(error, Unavailable) and not is_away(error):
+                    raise
+                _log.warning("imports_interrupted", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
+            self._woken.clear()
+
+    async def _do(self, deps: Deps, held: ImportSiecle) -> None:
+        """One import, in the trace of its upload, tried again while something is in its way."""
+        with _tracer.start_as_current_span(
+            "import siecle", context=propagate.extract(held.trace), kind=trace.SpanKind.CONSUMER
+        ):
+            try:
+                await self._try(deps, held)
+            except AutreTitulaire:
+                _log.warning("import_taken_over")
+
+    async def _try(self, deps: Deps, held: ImportSiecle) -> None:
+        for essai in range(1, _ESSAIS + 1):
+            try:
+                done = await apply_import(deps, held, titulaire=self.titulaire)
+            except Conflict:
+                _log.info("import_conflict", essai=essai)
+            except AutreTitulaire:
+                raise
+            except Exception as error:
+                if isinstance(error, Unavailable) or is_away(error):
+                    raise
+                _log.exception("import_failed", essai=essai, exc_info=error)
+                break
+            else:
+                _log.info("import_done", etat=done.etat)
+                return
+        await give_up(deps, held, titulaire=self.titulaire)
+
+    async def _clear(self, deps: Deps) -> None:
+        cleared = await deps.files.delete_older(deps.clock() - _KEPT)
+        if cleared:
+            _log.info("uploads_cleared", count=cleared)

@@ -1,0 +1,294 @@
+"""The import of SIECLE files as an operation, from the deposit to the report (domaine.md §5.1). Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from kit.errors import Refusal
+from kit.versions import NEW, Version
+from services.eleves.domain import TypeTache
+from services.eleves.siecle.changements import Changement, Nature
+from services.eleves.siecle.compte_rendu import Avertissement, Rejet
+from services.eleves.siecle.controle import Controle
+from services.eleves.siecle.rapprochement import Rapprochement
+
+VALIDITE = timedelta(minutes=10)
+"""« valid 10 minutes » (architecture §7)."""
+
+DETAILS = 1_000
+"""How many rows a report details; all are counted."""
+
+
+class EtatImport(StrEnum):
+    """Where an import is."""
+
+    ATTENDU = "ATTENDU"
+    RECU = "RECU"
+    EN_COURS = "EN_COURS"
+    TERMINE = "TERMINE"
+    REFUSE = "REFUSE"
+    ECHOUE = "ECHOUE"
+
+
+class DepotClos(Refusal):
+    """The file came already, or the ten minutes are over."""
+
+    code = "DEPOT_CLOS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cette adresse de dépôt a déjà servi ou n'est plus valable : demandez-en une autre.", champ="fichier"
+        )
+
+
+class AutreTitulaire(Exception):
+    """Another process has taken the import over: this one stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fichier:
+    """A file that is announced, then received.
+
+    Args:
+        taille: bytes.
+        sha256: in hexadecimal.
+        contenu: where it is kept; None as long as it has not come, and once it is erased.
+    """
+
+    id: str
+    nom: str
+    taille: int
+    sha256: str
+    contenu: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rapport:
+    """What an import did, and what it left out and why: for the school that sent it only, since it names students.
+
+    Args:
+        lignes: rows of students of terminale.
+        acceptees: those that were kept: new, arrived, changed, unchanged, or of students who have left.
+        partis: students who have left, told by the file or missing in it.
+        ecartees: rows of other levels, which is no mistake.
+        deja_partis: rows of students who had left before the school ever sent them.
+        rejets, avertissements: the first thousand of each.
+        taches: what is to be done for the students that the file has, by kind.
+    """
+
+    lignes: int
+    acceptees: int
+    nouveaux: int
+    arrives: int
+    modifies: int
+    inchanges: int
+    partis: int
+    rejetees: int
+    ecartees: int
+    deja_partis: int
+    rejets: tuple[Rejet, ...]
+    avertissements: tuple[Avertissement, ...]
+    taches: Mapping[TypeTache, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Travail:
+    """How far the changes of an import have been applied.
+
+    Args:
+        titulaire: the process at work, until `jusqu_a` unless it says more.
+        appliques: how many changes of each nature have been applied, by this process or one before it.
+        total: how many changes there are; None until they are known.
+    """
+
+    titulaire: str
+    jusqu_a: datetime
+    essais: int
+    appliques: Mapping[Nature, int] = field(default_factory=dict)
+    total: int | None = None
+
+    @property
+    def traites(self) -> int:
+        return sum(self.appliques.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSiecle:
+    """What a school sends at once, and what becomes of it.
+
+    Args:
+        compte: who sends it.
+        expire_le: until when its files are awaited.
+        depose_le: when the last of them was received.
+        en_retard: whether that was after the deadline: accepted, and marked.
+        vivier_gele: whether the vivier initial was frozen by then.
+        trace: the trace that the work continues.
+    """
+
+    id: str
+    session: int
+    uai: str
+    academie: str
+    compte: str
+    fichiers: tuple[Fichier, ...]
+    demande_le: datetime
+    expire_le: datetime
+    etat: EtatImport = EtatImport.ATTENDU
+    depose_le: datetime | None = None
+    en_retard: bool = False
+    vivier_gele: bool = False
+    trace: Mapping[str, str] = field(default_factory=dict)
+    travail: Travail | None = None
+    rapport: Rapport | None = None
+    refus: tuple[str, str] | None = None
+    version: Version = NEW
+
+    def fichier(self, id: str) -> Fichier | None:
+        return next((fichier for fichier in self.fichiers if fichier.id == id), None)
+
+    def awaits(self, fichier: str, *, now: datetime) -> Fichier:
+        """The file of that id, if it may come now.
+
+        Raises:
+            DepotClos: it came already, or too late.
+        """
+        found = self.fichier(fichier)
+        if found is None or found.contenu is not None or self.etat is not EtatImport.ATTENDU or now >= self.expire_le:
+            raise DepotClos
+        return found
+
+    def receive(
+        self,
+        fichier: str,
+        contenu: str,
+        *,
+        now: datetime,
+        en_retard: bool,
+        vivier_gele: bool,
+        trace: Mapping[str, str],
+    ) -> Self:
+        """A file has come; with the last one, the import may begin.
+
+        Raises:
+            DepotClos: it came already, or too late.
+        """
+        self.awaits(fichier, now=now)
+        fichiers = tuple(replace(f, contenu=contenu) if f.id == fichier else f for f in self.fichiers)
+        received = replace(self, fichiers=fichiers)
+        if any(f.contenu is None for f in fichiers):
+            return received
+        return replace(
+            received,
+            etat=EtatImport.RECU,
+            depose_le=now,
+            en_retard=en_retard,
+            vivier_gele=vivier_gele,
+            trace=dict(trace),
+        )
+
+    def take(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
+        """A process begins the work, or goes on with it where another stopped."""
+        held = self.travail
+        travail = Travail(
+            titulaire=titulaire,
+            jusqu_a=now + bail,
+            essais=(held.essais if held else 0) + 1,
+            appliques=held.appliques if held else {},
+            total=held.total if held else None,
+        )
+        return replace(self, etat=EtatImport.EN_COURS, travail=travail)
+
+    def advance(
+        self, titulaire: str, natures: Sequence[Nature], *, restants: int, now: datetime, bail: timedelta
+    ) -> Self:
+        """Changes of these natures are applied with this one; `restants` are left after them.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        travail = self._held_by(titulaire)
+        appliques = Counter(travail.appliques)
+        appliques.update(natures)
+        advanced = replace(travail, appliques=dict(appliques), total=appliques.total() + restants, jusqu_a=now + bail)
+        return replace(self, travail=advanced)
+
+    def finish(self, titulaire: str, rapport: Rapport) -> Self:
+        """All is applied.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        self._held_by(titulaire)
+        return replace(self, etat=EtatImport.TERMINE, rapport=rapport)
+
+    def refuse(self, titulaire: str, refus: Refusal) -> Self:
+        """The files as a whole cannot be taken: nothing has changed.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        self._held_by(titulaire)
+        return replace(self, etat=EtatImport.REFUSE, refus=(refus.code, refus.message))
+
+    def fail(self, titulaire: str) -> Self:
+        """We could not do it, several times.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        self._held_by(titulaire)
+        message = (
+            "Une erreur de notre côté a empêché cet import ; ce qui est déjà pris en compte le reste : refaites "
+            "l'envoi, et écrivez à votre académie si l'erreur persiste."
+        )
+        return replace(self, etat=EtatImport.ECHOUE, refus=("ERREUR_INTERNE", message))
+
+    def _held_by(self, titulaire: str) -> Travail:
+        travail = self.travail
+        if self.etat is not EtatImport.EN_COURS or travail is None or travail.titulaire != titulaire:
+            raise AutreTitulaire
+        return travail
+
+
+def report(
+    controle: Controle,
+    rapprochement: Rapprochement,
+    changements: Sequence[Changement],
+    appliques: Mapping[Nature, int],
+) -> Rapport:
+    """The report of an import.
+
+    Args:
+        controle: the check of the file.
+        rapprochement: what its rows were matched with.
+        changements: all that the file means, unchanged students included, as last planned.
+        appliques: the changes that were applied, before a crash too: those the plan then knows as unchanged.
+    """
+    rejets = (*controle.rejets, *rapprochement.rejets)
+    avertissements = (*controle.avertissements, *rapprochement.avertissements)
+    rejetees = len({rejet.ligne for rejet in rejets})
+    acceptees = len(rapprochement.paires)
+    told = (Nature.NOUVEAU, Nature.ARRIVE, Nature.MODIFIE, Nature.PARTI)
+    taches = Counter(
+        c.eleve.courriel.tache
+        for c in changements
+        if c.ligne is not None and c.eleve.present and c.eleve.courriel.tache is not None
+    )
+    return Rapport(
+        lignes=acceptees + rejetees + rapprochement.deja_partis,
+        acceptees=acceptees,
+        nouveaux=appliques.get(Nature.NOUVEAU, 0),
+        arrives=appliques.get(Nature.ARRIVE, 0),
+        modifies=appliques.get(Nature.MODIFIE, 0),
+        inchanges=acceptees - sum(appliques.get(nature, 0) for nature in told),
+        partis=appliques.get(Nature.PARTI, 0) + appliques.get(Nature.ABSENT, 0),
+        rejetees=rejetees,
+        ecartees=controle.ecartes_non_terminale,
+        deja_partis=rapprochement.deja_partis,
+        rejets=rejets[:DETAILS],
+        avertissements=avertissements[:DETAILS],
+        taches=dict(taches),
+    )

@@ -1,0 +1,119 @@
+"""Reading students outside a transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kit.mongo import Database, Document
+from services.eleves.domain import Eleve
+from services.eleves.portee import Portee
+from services.eleves.store.eleves import ELEVE, ELEVES
+from socle.series import Serie
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filtre:
+    """Which students of a lycée a list shows; None asks for no difference.
+
+    Args:
+        partis: those who have left, instead of those who are there.
+        avec_tache: those for whom the school has something to do, or those for whom it has nothing.
+    """
+
+    classe: str | None = None
+    serie: Serie | None = None
+    avec_tache: bool | None = None
+    partis: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a list, one more than asked for when there are more, and how many there are in all."""
+
+    rows: Sequence[Eleve]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Classe:
+    """A class and how many present students it has."""
+
+    code: str
+    effectif: int
+
+
+async def find_school(database: Database, *, session: int, uai: str) -> list[Eleve]:
+    """All the students that a school has sent, those who left included."""
+    cursor = database[ELEVES.name].find({"session": session, "uai": uai})
+    return [ELEVE.read(document) for document in await cursor.to_list(None)]
+
+
+async def find_elsewhere(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> list[Eleve]:
+    """The students of other schools who have one of these INE."""
+    wanted = sorted(ines)
+    if not wanted:
+        return []
+    collection = database[ELEVES.name]
+    found: dict[str, Eleve] = {}
+    # Two questions rather than one with `$or`: each is a walk of its own index.
+    for champ in ("siecle.ine_rnie", "siecle.ine_bea"):
+        documents = await collection.find({"session": session, champ: {"$in": wanted}}).to_list(None)
+        found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
+    return list(found.values())
+
+
+async def list_eleves(
+    database: Database,
+    portee: Portee,
+    *,
+    session: int,
+    uai: str,
+    filtre: Filtre,
+    first: int,
+    after: tuple[str, str] | None,
+) -> Page:
+    """The students of a lycée that `portee` reaches, by name after the row (sort key, id)."""
+    collection = database[ELEVES.name]
+    clauses = [{"session": session, "uai": uai}, _reached(portee), *_wanted(filtre)]
+    where: Document = {"$and": clauses}
+    page = where
+    if after is not None:
+        tri, eleve = after
+        page = {"$and": [*clauses, {"$or": [{"tri": {"$gt": tri}}, {"tri": tri, "_id": {"$gt": eleve}}]}]}
+    cursor = collection.find(page).sort([("tri", 1), ("_id", 1)]).limit(first + 1)
+    rows = [ELEVE.read(document) for document in await cursor.to_list(first + 1)]
+    return Page(rows, await collection.count_documents(where))
+
+
+async def list_classes(database: Database, portee: Portee, *, session: int, uai: str) -> list[Classe]:
+    """The classes of a lycée that `portee` reaches, by code."""
+    match: Document = {"$and": [{"session": session, "uai": uai, "parti_le": None}, _reached(portee)]}
+    stages = [{"$match": match}, {"$group": {"_id": "$siecle.classe", "effectif": {"$sum": 1}}}]
+    groups = await database[ELEVES.name].aggregate(stages).to_list(None)
+    return sorted(
+        (Classe(group["_id"], group["effectif"]) for group in groups if group["_id"] is not None),
+        key=lambda classe: classe.code,
+    )
+
+
+def _reached(portee: Portee) -> Document:
+    followed = [
+        {"uai": uai, "siecle.classe": {"$in": sorted(classes)}} for uai, classes in sorted(portee.classes.items())
+    ]
+    return {
+        "$or": [
+            {"uai": {"$in": sorted(portee.uais)}},
+            {"academie": {"$in": sorted(portee.academies)}},
+            *followed,
+        ]
+    }
+
+
+def _wanted(filtre: Filtre) -> list[Document]:
+    clauses: list[Document] = [{"parti_le": {"$ne": None} if filtre.partis else None}]
+    if filtre.classe is not None:
+        clauses.append({"siecle.classe": filtre.classe})
+    if filtre.serie is not None:
+        clauses.append({"siecle.serie": filtre.serie})
+    if filtre.avec_tache is not None:
+        clauses.append({"tache": {"$ne": None} if filtre.avec_tache else None})
+    return clauses

@@ -1,0 +1,164 @@
+"""An import that a crash cuts short is gone on with, and what was applied is applied once."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from generateur.ecoles import generate_ecole
+from generateur.siecle import write_eleves
+from kit.clock import campaign_clock, technical_clock
+from kit.mongo import Database
+from kit.mongo.migrations import generation
+from kit.vault.keys import Fingerprints
+from kit.vault.sealing import Vault
+from services.eleves.deps import Deps
+from services.eleves.imports import AutreTitulaire, EtatImport, Fichier, ImportSiecle
+from services.eleves.store.imports import open_files
+from services.eleves.store.work import Work, transactor
+from services.eleves.tests.conftest import DANS_LES_TEMPS, UAI
+from services.eleves.usecases import imports
+from services.eleves.usecases.imports import BAIL, apply_import, give_up, take_next
+from socle.projections.calendrier import Calendriers
+
+pytestmark = pytest.mark.stack
+
+_MASTER_KEY = "essai:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture
+async def deps(store: Database) -> Deps:
+    fingerprints = Fingerprints(store, Vault.of(_MASTER_KEY))
+    await fingerprints.load(create=True)
+    return Deps(
+        database=store,
+        transact=transactor(store, generation=await generation(store)),
+        files=open_files(store),
+        calendriers=Calendriers(store),
+        fingerprints=fingerprints,
+        academies=frozenset({"creteil"}),
+        campaign_clock=campaign_clock(DANS_LES_TEMPS),
+    )
+
+
+async def pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT") -> ImportSiecle:
+    """An import whose file is there, which nobody has begun."""
+    stored = await deps.files.write(pieces(content), limit=len(content))
+    now = technical_clock()
+    held = ImportSiecle(
+        id=id,
+        session=2025,
+        uai=UAI,
+        academie="creteil",
+        compte="01ADMIN",
+        fichiers=(Fichier(id=f"{id}/1", nom="x.xml", taille=stored.size, sha256=stored.sha256, contenu=stored.id),),
+        demande_le=now,
+        expire_le=now + timedelta(minutes=10),
+        etat=EtatImport.RECU,
+        depose_le=now,
+    )
+
+    async def body(work: Work) -> ImportSiecle:
+        return await work.imports.save(held)
+
+    return await deps.transact(body)
+
+
+def after_the_lease(deps: Deps) -> Deps:
+    """The same, once the lease of a process that died is over."""
+    return replace(deps, clock=lambda: technical_clock() + BAIL + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch, chunks: int
+) -> None:
+    lycee = generate_ecole(UAI, session=2025, terminales=700, seed=1)
+    await received(deps, write_eleves(lycee))
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+    applied = 0
+    real = imports._apply
+
+    async def dying(*args: Any, **kwargs: Any) -> None:
+        nonlocal applied
+        if applied == chunks:
+            raise Crash
+        applied += 1
+        await real(*args, **kwargs)
+
+    monkeypatch.setattr(imports, "_apply", dying)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    monkeypatch.setattr(imports, "_apply", real)
+    assert await store.eleves.count_documents({}) == 250 * chunks
+    assert await take_next(deps, titulaire="second") is None, "the first may still be at work"
+    later = after_the_lease(deps)
+    resumed = await take_next(later, titulaire="second")
+    assert resumed is not None
+    done = await apply_import(later, resumed, titulaire="second")
+    assert done.rapport is not None
+    assert (done.etat, done.rapport.nouveaux, done.rapport.inchanges) == (EtatImport.TERMINE, 700, 0)
+    held = await store.eleves.find({}).to_list(None)
+    assert len(held) == 700
+    with_address = {document["_id"] for document in held if document["courriel"]}
+    owners = [row["eleve"] for row in await store.courriels.find({}).to_list(None)]
+    assert set(owners) == with_address
+    assert len(owners) == len(with_address), "no address was lost to a student who was never saved"
+    assert {row["key"] for row in await store.outbox.find({}).to_list(None)} == {d["_id"] for d in held}
+
+
+async def test_a_process_that_wakes_up_after_its_lease_applies_nothing_more(deps: Deps, store: Database) -> None:
+    lycee = generate_ecole(UAI, session=2025, terminales=60, seed=1)
+    await received(deps, write_eleves(lycee))
+    slow = await take_next(deps, titulaire="endormi")
+    other = await take_next(after_the_lease(deps), titulaire="second")
+    assert slow is not None
+    assert other is not None
+    with pytest.raises(AutreTitulaire):
+        await apply_import(deps, slow, titulaire="endormi")
+    assert await store.eleves.count_documents({}) == 0
+
+
+async def test_an_import_that_is_given_up_frees_the_addresses_it_had_claimed(
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lycee = generate_ecole(UAI, session=2025, terminales=60, seed=1)
+    await received(deps, write_eleves(lycee))
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+
+    async def failing(*_args: Any, **_kwargs: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(imports, "_apply", failing)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    assert await store.courriels.count_documents({}) > 0
+    await give_up(deps, taken, titulaire="premier")
+    assert await store.courriels.count_documents({}) == 0
+    held = await store.imports.find_one({})
+    assert held is not None
+    assert held["etat"] == "ECHOUE"
+
+
+async def test_imports_are_taken_in_the_order_in_which_they_came(deps: Deps) -> None:
+    content = write_eleves(generate_ecole(UAI, session=2025, terminales=5, seed=1))
+    for id in ("2025/01B", "2025/01A"):
+        await received(deps, content, id=id)
+    taken = [await take_next(deps, titulaire="un") for _ in range(3)]
+    assert _ids(taken) == ["2025/01B", "2025/01A", None]
+
+
+def _ids(taken: Sequence[ImportSiecle | None]) -> list[str | None]:
+    return [None if held is None else held.id for held in taken]
