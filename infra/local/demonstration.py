@@ -12,6 +12,9 @@ from typing import Any
 
 MOT_DE_PASSE = "Tilleul-9-Passerelle-Ocre"
 _DOMAIN = "demonstration.example.org"
+_TERMINALES = (192, 150, 90, 60)
+HORS_LYCEE = 120
+"""Candidates of the demonstration who are in no lycée."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,7 @@ class Compte:
 
 def comptes(folder: Path) -> list[Compte]:
     """The accounts for the files in `folder`: those of a lycée with formations, its neighbour's head, those above."""
-    lycees = [row["uai"] for row in _rows(folder / "lycees.csv")]
-    hosts = {row["cod_uai"] for row in _rows(folder / "offre.csv")}
-    ici, ailleurs = [uai for uai in lycees if uai in hosts][:2]
+    ici, ailleurs, *_ = lycees(folder)
     return [
         _compte("national", "équipe nationale", "Claude", "Ferrand", "ADMIN_NATIONAL"),
         _compte("academie", "académie de Créteil", "Sacha", "Lenoir", "ADMIN_ACADEMIQUE", academie="creteil"),
@@ -40,6 +41,26 @@ def comptes(folder: Path) -> list[Compte]:
         _gestionnaire(ici),
         _compte("voisin", f"chef d'établissement, {ailleurs}", "Alix", "Bertin", "CHEF_ETABLISSEMENT", uai=ailleurs),
     ]
+
+
+def lycees(folder: Path) -> dict[str, int]:
+    """The lycées of the demonstration that have students, with how many: lycées with formations come first.
+
+    The first one's SIECLE files are made and not loaded: they are there to be sent.
+    """
+    known = [row["uai"] for row in _rows(folder / "lycees.csv")]
+    hosts = {row["cod_uai"] for row in _rows(folder / "offre.csv")}
+    return dict(zip(sorted(known, key=lambda uai: uai not in hosts), _TERMINALES, strict=False))
+
+
+def a_deposer(folder: Path) -> Path:
+    """Where the SIECLE files are that are there to be sent."""
+    return folder / "siecle-a-deposer"
+
+
+def charges(folder: Path) -> Path:
+    """Where the SIECLE files are that are loaded at the start, a folder a lycée."""
+    return folder / "siecle"
 
 
 def _compte(court: str, description: str, prenom: str, nom: str, role: str, **where: str) -> Compte:

@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from infra import topics
-from infra.local import stack
+from infra.local import demonstration, stack
 from infra.local.demonstration import MOT_DE_PASSE, comptes
 from infra.local.installation import install
 from infra.local.processes import ROOT, Part, Running, StartFailed, complete, read_port
@@ -19,7 +20,7 @@ from infra.local.supervisor import Step, Supervisor, quiet, run
 
 _PYTHON = LOCAL / "venv/bin/python"
 
-SERVICES = {"identity": 4001, "offre": 4002, "pilotage": 4004, "rapports": 4005}
+SERVICES = {"identity": 4001, "offre": 4002, "eleves": 4003, "pilotage": 4004, "rapports": 4005}
 """The services, with the ports of their HTTP."""
 
 
@@ -74,6 +75,8 @@ class Settings:
             ),
             "CLES_SERVICES": str(self.keys),
             "SMTP_URL": self.ports.smtp_url,
+            "ELEVES_URL": f"http://127.0.0.1:{self.services['eleves']}",
+            "ACADEMIES_TOPICS": ",".join(self.academies),
             "OTEL_TRACES_EXPORTER": "zipkin",
             "OTEL_EXPORTER_ZIPKIN_ENDPOINT": f"http://127.0.0.1:{self.ports.zipkin}/api/v2/spans",
             **{f"{name.upper()}_PORT": str(port) for name, port in self.services.items()},
@@ -99,12 +102,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 def service(name: str, settings: Settings) -> Part:
     """A service of ours as a process."""
     port = settings.services[name]
-    own_keys = ("cles-identity",) if name == "identity" else ()
     return Part(
         name=name,
         command=[str(_PYTHON), "-m", f"services.{name}", "servir"],
         environment=settings.environment(),
-        after=("mongodb", "topics", "cles", *own_keys),
+        after=("mongodb", "topics", "cles"),
         ports={f"{name.upper()}_PORT": port},
         ready=stack.http_ready(f"http://127.0.0.1:{port}/sante/pret"),
     )
@@ -138,10 +140,23 @@ def nodes(settings: Settings) -> list[Part | Step]:
         command = [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *settings.services]
         await complete("cles", command, {}, settings.logs)
 
+    async def generateur(*command: str) -> None:
+        await complete("fichiers", [str(_PYTHON), "-m", "generateur", *command], settings.environment(), settings.logs)
+
     async def generate() -> None:
         if not (folder / "offre.csv").exists():
-            command = [str(_PYTHON), "-m", "generateur", "offre", str(folder)]
-            await complete("fichiers", command, settings.environment(), settings.logs)
+            await generateur("offre", str(folder))
+        ici, *_ = demonstration.lycees(folder)
+        for uai, terminales in demonstration.lycees(folder).items():
+            where = demonstration.a_deposer(folder) if uai == ici else demonstration.charges(folder) / uai
+            if not where.exists():
+                await generateur("siecle", str(where), "--uai", uai, "--terminales", str(terminales))
+
+    async def play_candidates() -> None:
+        sized = chain.from_iterable(("--lycee", f"{uai}={n}") for uai, n in demonstration.lycees(folder).items())
+        command = [str(_PYTHON), "-m", "generateur", "jouer-candidats", "--offre", str(folder / "offre.csv"), *sized]
+        command += ["--hors-lycee", str(demonstration.HORS_LYCEE), "--phase", "FIN_PRINCIPALE"]
+        await complete("candidats", command, settings.environment(), settings.logs)
 
     async def load_accounts() -> None:
         accounts = folder / "comptes.json"
@@ -157,7 +172,6 @@ def nodes(settings: Settings) -> list[Part | Step]:
         stack.courriels(ports),
         stack.zipkin(ports),
         Step(name="cles", run=create_keys),
-        load("cles-identity", ("services.identity", "creer-cles"), settings, after=("mongodb", "cles")),
         Step(name="fichiers", run=generate),
         Step(name="topics", run=create_topics, after=("kafka",)),
         *(service(name, settings) for name in settings.services),
@@ -166,9 +180,19 @@ def nodes(settings: Settings) -> list[Part | Step]:
         load("lycees", offre, settings, after=("offre", "fichiers", "zipkin")),
         load("formations", formations, settings, after=("lycees", *settings.services)),
         Step(name="comptes", run=load_accounts, after=("identity", "fichiers")),
+        # The calendar of 2025 is over: the demonstration's académie may still send its files, and steer by them.
+        load("fenetres", (*_DEROGER, "REMONTEE_SIECLE", "--ouverture", "2024-11-13"), settings, after=("calendriers",)),
+        load(
+            "eleves-demonstration",
+            ("services.eleves", "importer", str(demonstration.charges(folder))),
+            settings,
+            after=("eleves", "fenetres", "fichiers"),
+        ),
+        Step(name="candidats", run=play_candidates, after=("topics", "fichiers")),
     ]
 
 
+_DEROGER = ("services.pilotage", "deroger", "2025", "creteil")
 _CREATE_KEYS = (
     "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
     "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"

@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from opentelemetry import propagate, trace
 
 from kit.consumer import dead_letters
-from kit.consumer.messages import Received, Unreadable, decode, trace_headers
+from kit.consumer.messages import Received, Unreadable, trace_headers
 from kit.consumer.subscriptions import Subscription
 from kit.logs import get_logger
 from kit.settings import ServiceSettings
@@ -162,7 +162,7 @@ async def _readable(
     readable = []
     for record in records:
         try:
-            readable.append(decode(record, subscription.kind))
+            readable.append(subscription.read(record))
         except Unreadable as reason:
             await dead_letters.bury(burial, record, str(reason))
             _log.warning("dead_letter", topic=subscription.topic, offset=record.offset, reason=str(reason))

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from kit.consumer.messages import Unreadable, decode
+from kit.consumer.messages import Unreadable
 from kit.consumer.subscriptions import Subscription
 from kit.errors import Refusal
 from kit.logs import get_logger
@@ -50,9 +50,12 @@ async def replay(subscription: Subscription[Any], *, bootstrap_servers: str, pre
     await consumer.start()
     try:
         ends = await consumer.end_offsets(consumer.assignment())
-        return await _read_until(consumer, subscription, ends)
+        count = await _read_until(consumer, subscription, ends)
     finally:
         await consumer.stop()
+    if subscription.rebuilt is not None:
+        await subscription.rebuilt()
+    return count
 
 
 async def _read_until(
@@ -65,7 +68,7 @@ async def _read_until(
             events = []
             for record in records:
                 try:
-                    events.append(decode(record, subscription.kind))
+                    events.append(subscription.read(record))
                 except Unreadable:
                     # The consumer already buried it; the projection never held it.
                     _log.info("unreadable_passed_over", topic=subscription.topic, offset=record.offset)

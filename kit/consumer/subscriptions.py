@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from aiokafka import ConsumerRecord
 from google.protobuf.message import Message
 
-from kit.consumer.messages import Batch
+from kit.consumer.messages import Batch, Received, decode
 
 type Handler[M: Message] = Callable[[Batch[M]], Awaitable[Outcome]]
 
@@ -24,11 +25,27 @@ class Subscription[M: Message]:
     A handler is idempotent: a batch may come again, whole or in part, after a failure or a crash.
 
     Args:
+        check: raises `Unreadable` for what decodes and breaks its contract all the same, so that it is buried alone and
+            the rest of its batch goes on. For topics that others than the platform write.
         projection: the collection that `handle` keeps and nothing else changes, so that `rebuild` may make it again;
             None for a reaction, which cannot be replayed.
+        rebuilt: awaited once `rebuild` has made the projection again, where something is computed from it.
     """
 
     topic: str
     kind: Callable[[], M]
     handle: Handler[M]
+    check: Callable[[Received[M]], object] | None = None
     projection: str | None = None
+    rebuilt: Callable[[], Awaitable[None]] | None = None
+
+    def read(self, record: ConsumerRecord) -> Received[M]:
+        """The record as `handle` may be given it.
+
+        Raises:
+            Unreadable: it breaks the contract of the topic.
+        """
+        received = decode(record, self.kind)
+        if self.check is not None:
+            self.check(received)
+        return received

@@ -21,14 +21,28 @@ _ERRORS: dict[grpc.StatusCode, Callable[[str], Exception]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Peer:
-    """Another service, as `caller` calls it."""
+    """Another service, at `address`, as `caller` calls it. Nothing is opened before the first call."""
 
     caller: str
     callee: str
-    channel: grpc.aio.Channel
+    address: str
     keys: Path
+    _channel: grpc.aio.Channel | None = None
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """The channel to it, for a generated stub."""
+        # A channel belongs to the event loop in which it was made, and a service is put together before its own runs.
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self.address)
+        return self._channel
+
+    async def close(self) -> None:
+        """Close the channel, if there is one."""
+        if self._channel is not None:
+            await self._channel.close()
 
     async def call[Q, A](self, method: Callable[..., Awaitable[A]], request: Q, *, within: float) -> A:
         """Call `method` (of a generated stub on this peer's channel) and wait `within` seconds at most.
@@ -50,5 +64,5 @@ class Peer:
 
 
 def open_peer(address: str, *, caller: str, callee: str, keys: Path) -> Peer:
-    """A peer at `address`; nothing is sent yet. The caller closes `peer.channel`."""
-    return Peer(caller=caller, callee=callee, channel=grpc.aio.insecure_channel(address), keys=keys)
+    """A peer at `address`; nothing is sent yet. The caller closes it."""
+    return Peer(caller=caller, callee=callee, address=address, keys=keys)

@@ -17,7 +17,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from kit.consumer import dead_letters
 from kit.consumer.loop import Consumer
-from kit.consumer.messages import Batch
+from kit.consumer.messages import Batch, Received, Unreadable
 from kit.consumer.subscriptions import Outcome, Subscription
 from kit.testing.fixtures import CreateTopics
 from kit.testing.running import running
@@ -97,6 +97,32 @@ async def test_what_breaks_its_contract_goes_to_the_dead_letters_as_it_came_and_
         kept = list(letter.headers)
         assert kept == [*headers, ("dlq-reason", reason), ("dlq-origin", f"0/{offset}".encode())]
     assert measured("consumer_events_total", topic=TOPIC, outcome="dead") - before == 3
+
+
+async def test_what_decodes_and_breaks_its_contract_is_buried_alone_and_the_rest_of_its_batch_goes_on(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    def check(event: Received[StringValue]) -> None:
+        if event.message is not None and event.message.value == "impossible":
+            raise Unreadable("no such value")
+
+    topic = unique_prefix + TOPIC
+    for value in ("avant", "impossible", "après"):
+        await producer.send_and_wait(topic, message(value), key=b"k", headers=GOOD, partition=0)
+    await producer.send_and_wait(topic, None, key=b"k", headers=[VERSION], partition=0)
+    recorder = Recorder()
+    subscription = Subscription(topic=TOPIC, kind=StringValue, handle=recorder.handle, check=check)
+    consumer = Consumer(
+        service="lecteur",
+        bootstrap_servers=kafka_bootstrap_servers,
+        prefix=unique_prefix,
+        subscriptions=[subscription],
+    )
+    async with running(consumer.run):
+        await eventually(lambda: recorder.has(3))
+    assert [value for _, value in recorder.given] == ["avant", "après", ""]
+    (letter,) = await committed(kafka_bootstrap_servers, f"{topic}.dlq")
+    assert (letter.value, dict(letter.headers)["dlq-reason"]) == (message("impossible"), b"no such value")
 
 
 async def test_a_dead_letter_can_be_written_before_it_is_passed_over_or_is_tried_again(

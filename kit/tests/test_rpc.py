@@ -1,5 +1,6 @@
 """Calls between services, over a real channel: with identity's own contract."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ async def ask(peer: Peer, compte: str) -> bool:
     try:
         answer = await peer.call(stub.LireHabilitations, service_pb2.LireHabilitationsRequest(compte=compte), within=5)
     finally:
-        await peer.channel.close()
+        await peer.close()
     return answer.session_active
 
 
@@ -98,3 +99,23 @@ async def test_health_is_served_to_all(address: str) -> None:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         answer = await stub.Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_peer_that_is_named_before_the_loop_runs_is_called_in_it(keys: Path) -> None:
+    port = free_port()
+    peer = open_peer(f"127.0.0.1:{port}", caller="eleves", callee="identity", keys=keys)
+
+    async def serve_and_ask() -> bool:
+        serving = await server.start(
+            service="identity",
+            address=f"127.0.0.1:{port}",
+            keys=keys,
+            callers=frozenset({"eleves"}),
+            register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(Servicer(), s),
+        )
+        try:
+            return await ask(peer, "x")
+        finally:
+            await serving.stop(grace=None)
+
+    assert asyncio.run(serve_and_ask())

@@ -17,12 +17,11 @@ from kit.mongo.migrations import Generation
 from kit.outbox.relay import Relay
 from kit.settings import Mode
 from kit.vault.keys import Fingerprints
-from services.eleves.deps import Deps
+from services.eleves.deps import Deps, make_deps
 from services.eleves.importation import Importation
 from services.eleves.routes import DEPOTS, routes
 from services.eleves.schema import SCHEMA, Context
 from services.eleves.settings import ElevesSettings
-from services.eleves.store.imports import open_files
 from services.eleves.store.work import LAYOUT, transactor
 from socle.principal import Principal
 from socle.projections import calendrier, habilitations
@@ -42,16 +41,8 @@ def create_app(settings: ElevesSettings) -> Starlette:
     importation, clock = Importation(), campaign_clock(settings.campagne_date)
 
     async def deps() -> Deps:
-        return Deps(
-            database=database,
-            transact=transactor(database, generation=await generation(), committed=relay.wake),
-            files=open_files(database),
-            calendriers=calendrier.Calendriers(database),
-            fingerprints=fingerprints,
-            academies=frozenset(settings.academies_topics),
-            campaign_clock=clock,
-            files_received=importation.wake,
-        )
+        transact = transactor(database, generation=await generation(), committed=relay.wake)
+        return make_deps(settings, database, transact, fingerprints, clock, files_received=importation.wake)
 
     async def context(request: Request) -> Context:
         principal = await acces.of_header(request.headers.get("authorization"))
@@ -81,6 +72,6 @@ def create_app(settings: ElevesSettings) -> Starlette:
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]), *routes(deps, acces)],
         prepare=prepare,
         loops=[relay.run, Consumer.of(settings, subscriptions(database), service="eleves").run, importing],
-        closers=[acces.identity.channel.close],
+        closers=[acces.identity.close],
         streams=[DEPOTS],
     ).asgi()

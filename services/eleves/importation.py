@@ -47,9 +47,7 @@ class Importation:
                     cleared = deps.clock()
                     await self._clear(deps)
                 while await anyone_waits(deps.database, now=deps.clock()):
-                    held = await take_next(deps, titulaire=self.titulaire)
-                    if held is not None:
-                        await self._do(deps, held)
+                    await self.do_next(deps)
             except Exception as error:
                 if not isinstance(error, Unavailable) and not is_away(error):
                     raise
@@ -58,6 +56,12 @@ class Importation:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
             self._woken.clear()
+
+    async def do_next(self, deps: Deps) -> None:
+        """Do the import that has waited longest, if there is one."""
+        held = await take_next(deps, titulaire=self.titulaire)
+        if held is not None:
+            await self._do(deps, held)
 
     async def _do(self, deps: Deps, held: ImportSiecle) -> None:
         """One import, in the trace of its upload, tried again while something is in its way."""

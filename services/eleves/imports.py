@@ -146,6 +146,11 @@ class ImportSiecle:
     refus: tuple[str, str] | None = None
     version: Version = NEW
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will become of it."""
+        return self.etat in {EtatImport.TERMINE, EtatImport.REFUSE, EtatImport.ECHOUE}
+
     def fichier(self, id: str) -> Fichier | None:
         return next((fichier for fichier in self.fichiers if fichier.id == id), None)
 

@@ -44,5 +44,5 @@ def create_app(settings: OffreSettings) -> Starlette:
             Relay.of(settings, database, service="offre").run,
             Consumer.of(settings, subscriptions(database), service="offre").run,
         ],
-        closers=[acces.identity.channel.close],
+        closers=[acces.identity.close],
     ).asgi()

@@ -50,5 +50,5 @@ def create_app(settings: PilotageSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
         loops=[relay.run, Consumer.of(settings, subscriptions(database), service="pilotage").run],
-        closers=[acces.identity.channel.close],
+        closers=[acces.identity.close],
     ).asgi()

@@ -1,5 +1,7 @@
 """The composition root of `rapports`."""
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -8,7 +10,7 @@ from kit.app.service import Service
 from kit.consumer.loop import Consumer
 from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
-from services.rapports.consumers import subscriptions
+from services.rapports.consumers import measure_pending, recomputer, subscriptions
 from services.rapports.schema import SCHEMA, Context, new_context
 from services.rapports.settings import RapportsSettings
 from services.rapports.store import LAYOUT, Reads
@@ -30,6 +32,10 @@ def create_app(settings: RapportsSettings) -> Starlette:
         database=database,
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
-        loops=[Consumer.of(settings, subscriptions(database), service="rapports").run],
-        closers=[acces.identity.channel.close],
+        loops=[
+            Consumer.of(settings, subscriptions(database, settings.academies_topics), service="rapports").run,
+            recomputer(database).run,
+            partial(measure_pending, database),
+        ],
+        closers=[acces.identity.close],
     ).asgi()

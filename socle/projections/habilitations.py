@@ -197,6 +197,6 @@ class Acces:
 
 
 def open_acces(settings: ServiceSettings, database: Database, *, service: str) -> Acces:
-    """What `service` decides by; the caller closes `identity.channel`."""
+    """What `service` decides by; the caller closes `identity`."""
     identity = open_peer(settings.identity_grpc, caller=service, callee="identity", keys=settings.cles_services)
     return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url)))

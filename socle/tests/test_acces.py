@@ -77,7 +77,7 @@ async def acces(store: Database, identity: Identity, tmp_path: Path) -> AsyncIte
     )
     peer = open_peer(address, caller="eleves", callee="identity", keys=tmp_path)
     yield Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
-    await peer.channel.close()
+    await peer.close()
     await running.stop(None)
 
 
@@ -147,7 +147,7 @@ async def test_a_write_is_refused_while_identity_neither_beats_nor_answers(store
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
     with pytest.raises(Unavailable):
         await silent.for_writing(await silent.principal(TOKEN))
-    await peer.channel.close()
+    await peer.close()
 
 
 async def test_a_token_of_a_header_is_verified_before_anything_is_read(

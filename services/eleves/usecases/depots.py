@@ -1,8 +1,9 @@
 """Sending SIECLE files: announced, then received and checked against what was announced (domaine.md §5.1)."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from opentelemetry import propagate
 from ulid import ULID
@@ -11,9 +12,9 @@ from kit.errors import NotFound, Refusal
 from kit.mongo.files import StoredFile, TooLong
 from services.eleves import policy
 from services.eleves.deps import Deps
-from services.eleves.imports import VALIDITE, Fichier, ImportSiecle
+from services.eleves.imports import VALIDITE, EtatImport, Fichier, ImportSiecle
 from services.eleves.siecle.paquet import LIMITES
-from services.eleves.store.imports import find_import_of
+from services.eleves.store.imports import find_import_of, list_imports
 from services.eleves.store.work import Work
 from socle.academies import academie_of_uai
 from socle.fenetres import Calendrier, CodeFenetre, EtatFenetre
@@ -21,6 +22,7 @@ from socle.identifiants import IdentifiantInvalide, parse_uai_origine
 from socle.principal import Lieu, Principal
 
 _FICHIERS = 3
+_OPERATEUR = "operateur"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOM = 120
 
@@ -94,26 +96,30 @@ async def announce(
     """
     lieu = lieu_of(uai)
     policy.require_deposit(principal, lieu, now=deps.clock())
-    _check(fichiers)
-    if lieu.academie not in deps.academies:
-        raise AcademieNonOuverte("Votre académie n'est pas encore ouverte sur cette plateforme : écrivez-lui.")
+    opened = _open(deps, lieu, session=session, compte=principal.compte, fichiers=fichiers)
     _require_open(deps, await deps.calendriers.get(session), lieu.academie)
-    now = deps.clock()
-    opened = ImportSiecle(
-        id=f"{session}/{ULID()}",
-        session=session,
-        uai=lieu.uai,
-        academie=lieu.academie,
-        compte=principal.compte,
-        fichiers=tuple(Fichier(id=str(ULID()), nom=f.nom, taille=f.taille, sha256=f.sha256) for f in fichiers),
-        demande_le=now,
-        expire_le=now + VALIDITE,
-    )
 
     async def body(work: Work) -> ImportSiecle:
         return await work.imports.save(opened)
 
     return await deps.transact(body)
+
+
+def _open(deps: Deps, lieu: Lieu, *, session: int, compte: str, fichiers: Sequence[Annonce]) -> ImportSiecle:
+    _check(fichiers)
+    if lieu.academie not in deps.academies:
+        raise AcademieNonOuverte("Votre académie n'est pas encore ouverte sur cette plateforme : écrivez-lui.")
+    now = deps.clock()
+    return ImportSiecle(
+        id=f"{session}/{ULID()}",
+        session=session,
+        uai=lieu.uai,
+        academie=lieu.academie,
+        compte=compte,
+        fichiers=tuple(Fichier(id=str(ULID()), nom=f.nom, taille=f.taille, sha256=f.sha256) for f in fichiers),
+        demande_le=now,
+        expire_le=now + VALIDITE,
+    )
 
 
 def _check(fichiers: Sequence[Annonce]) -> None:
@@ -199,9 +205,44 @@ async def receive(
     return received
 
 
+async def deposit_locally(deps: Deps, *, session: int, uai: str, fichiers: Mapping[str, bytes]) -> ImportSiecle | None:
+    """The same for whoever has the machine, whatever the window says: the command that prepares a demonstration.
+
+    None when the last import of that school was of these very files.
+
+    Raises:
+        NotFound, DepotInvalide, AcademieNonOuverte: as `announce`.
+        Unavailable: the calendar is not known yet.
+    """
+    annonces = [Annonce(nom=n, taille=len(c), sha256=sha256(c).hexdigest()) for n, c in fichiers.items()]
+    opened = _open(deps, lieu_of(uai), session=session, compte=_OPERATEUR, fichiers=annonces)
+    calendrier = await deps.calendriers.get(session)
+    last, _ = await list_imports(deps.database, session=session, uai=opened.uai, first=1, after=None)
+    if last and last[0].etat is EtatImport.TERMINE and _prints(last[0]) == _prints(opened):
+        return None
+    gele = _is_frozen(deps, calendrier, opened.academie)
+    for fichier, content in zip(opened.fichiers, fichiers.values(), strict=True):
+        stored = await deps.files.write(_whole(content), limit=len(content))
+        opened = opened.receive(
+            fichier.id, stored.id, now=deps.clock(), en_retard=False, vivier_gele=gele, trace=_trace()
+        )
+
+    async def body(work: Work) -> ImportSiecle:
+        return await work.imports.save(opened)
+
+    return await deps.transact(body)
+
+
+def _prints(held: ImportSiecle) -> list[str]:
+    return [fichier.sha256 for fichier in held.fichiers]
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 async def _save(deps: Deps, id: str, fichier: str, contenu: str, *, en_retard: bool, vivier_gele: bool) -> ImportSiecle:
-    trace: dict[str, str] = {}
-    propagate.inject(trace)
+    trace = _trace()
 
     async def body(work: Work) -> ImportSiecle:
         held = await work.imports.get(id)
@@ -210,6 +251,12 @@ async def _save(deps: Deps, id: str, fichier: str, contenu: str, *, en_retard: b
         )
 
     return await deps.transact(body)
+
+
+def _trace() -> dict[str, str]:
+    trace: dict[str, str] = {}
+    propagate.inject(trace)
+    return trace
 
 
 def _is_frozen(deps: Deps, calendrier: Calendrier, academie: str) -> bool:

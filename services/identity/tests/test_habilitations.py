@@ -164,7 +164,7 @@ async def peer(identity: Identity) -> AsyncIterator[Peer]:
     address = f"127.0.0.1:{identity.settings.identity_grpc_port}"
     opened = open_peer(address, caller="eleves", callee="identity", keys=identity.settings.cles_services)
     yield opened
-    await opened.channel.close()
+    await opened.close()
 
 
 async def ask(peer: Peer, compte: str, session: str) -> service_pb2.LireHabilitationsResponse:
@@ -213,7 +213,7 @@ async def test_whoever_is_no_service_of_ours_is_told_nothing(identity: Identity,
     )
     with pytest.raises(Unauthenticated):
         await ask(forged, "x", "y")
-    await forged.channel.close()
+    await forged.close()
 
 
 def test_versions_of_beats_fit_their_place() -> None:

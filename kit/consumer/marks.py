@@ -1,0 +1,126 @@
+"""Marks: what must be computed again, and the loop that computes it (architecture §4, « Indicators »).
+
+A mark is written in the transaction of the change, and deleted in the transaction that computes from what it sees. So a
+change and its mark are seen together or not at all, and a mark that came during a computation outlives it: whatever
+crashes or pauses, and for however long, no change stays uncounted. (A mark written apart, before the change, is taken
+and deleted by a computation that does not see the change yet, once the writer pauses longer than the debounce.)
+Marks are only ever inserted and deleted, so writers are in nobody's way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from opentelemetry import metrics
+from ulid import ULID
+
+from kit.logs import get_logger
+from kit.mongo import leases
+from kit.mongo.collections import Collection, Database, Index
+from kit.mongo.transactions import Transaction, Transactor
+
+type Recompute = Callable[[Transaction, Sequence[str]], Awaitable[None]]
+
+_KEY, _SINCE = "cle", "depuis"
+_DEBOUNCE = timedelta(seconds=1)
+_BATCH = 50
+_LEASE = timedelta(seconds=10)
+_POLL_SECONDS = 0.25
+_RETRY_SECONDS = 1.0
+
+_log = get_logger(__name__)
+_AGE = metrics.get_meter("kit").create_gauge(
+    "marks.age", unit="s", description="Age of the oldest mark that waits, by collection"
+)
+
+
+def marks(name: str, *, purpose: str) -> Collection:
+    """The collection of the marks of one kind of thing; keys name no person."""
+    return Collection(
+        name=name,
+        required={_KEY: "string", _SINCE: "date"},
+        indexes=(Index(keys={_SINCE: 1}), Index(keys={_KEY: 1})),
+        purpose=purpose,
+        readers="le service",
+        kept="jusqu'au calcul, soit une seconde environ",
+    )
+
+
+async def mark(transaction: Transaction, collection: str, keys: Iterable[str]) -> None:
+    """Have each of `keys` computed again, if the transaction commits."""
+    now = datetime.now(UTC)
+    rows = [{_KEY: key, _SINCE: now} for key in sorted(set(keys))]
+    if rows:
+        await transaction[collection].insert_many(rows, session=transaction.session, ordered=False)
+
+
+async def waiting(transaction: Transaction, collection: str, keys: Sequence[str]) -> set[str]:
+    """Those of `keys` that are still to be computed."""
+    rows = transaction[collection].find({_KEY: {"$in": list(keys)}}, {_KEY: 1}, session=transaction.session)
+    return {row[_KEY] for row in await rows.to_list(None)}
+
+
+def transactions(database: Database) -> Transactor[Transaction]:
+    """Transactions of a store without outbox: projections, marks and what is computed of them."""
+    return Transactor(database=database, work=lambda t: t, write_outbox=_refuse, committed=lambda: None)
+
+
+async def _refuse(_transaction: Transaction) -> None:
+    raise TypeError("what is computed from the events of others is not published from here")
+
+
+@dataclass(slots=True, kw_only=True)
+class Recomputer:
+    """Computes what is marked, `debounce` after its first mark, until cancelled.
+
+    One process does so at a time, by lease: that spares work, while it is the transactions that keep results right.
+
+    Args:
+        collection: of the marks.
+        recompute: writes the results of the given keys, read and written in the given transaction; it may be run again,
+            and leaves nothing behind of a key that has nothing left.
+        batch: keys in a transaction, which must be over well within ten seconds.
+    """
+
+    database: Database
+    collection: str
+    recompute: Recompute
+    debounce: timedelta = _DEBOUNCE
+    batch: int = _BATCH
+    holder: str = field(default_factory=lambda: str(ULID()))
+
+    async def run(self) -> None:
+        """Compute for ever; what fails is said and tried again, and its marks stay."""
+        while True:
+            pause = _POLL_SECONDS
+            try:
+                if await leases.acquire(self.database, f"{self.collection}.calcul", self.holder, _LEASE):
+                    pause = 0 if await self.turn() else _POLL_SECONDS
+            except asyncio.CancelledError:
+                await leases.release(self.database, f"{self.collection}.calcul", self.holder)
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the marks stay and the service goes on
+                _log.warning("recompute_failed", marks=self.collection, exc_info=error)
+                pause = _RETRY_SECONDS
+            await asyncio.sleep(pause)
+
+    async def turn(self) -> int:
+        """Compute one batch of what is due; return how many keys."""
+        keys = await self._due()
+        if keys:
+            await transactions(self.database)(lambda transaction: self._compute(transaction, keys))
+        return len(keys)
+
+    async def _due(self) -> Sequence[str]:
+        now = datetime.now(UTC)
+        ripe = self.database[self.collection].find({_SINCE: {"$lte": now - self.debounce}})
+        # A key may have many marks: more are read than are wanted of keys, and the rest waits for the next turn.
+        rows = await ripe.sort(_SINCE, 1).limit(20 * self.batch).to_list(None)
+        _AGE.set((now - rows[0][_SINCE]).total_seconds() if rows else 0, {"collection": self.collection})
+        return list(dict.fromkeys(row[_KEY] for row in rows))[: self.batch]
+
+    async def _compute(self, transaction: Transaction, keys: Sequence[str]) -> None:
+        # First, so that the snapshot in which results are read begins here: a mark made later is not in it, and stays.
+        await transaction[self.collection].delete_many({_KEY: {"$in": keys}}, session=transaction.session)
+        await self.recompute(transaction, keys)
