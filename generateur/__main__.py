@@ -1,17 +1,20 @@
-"""`python -m generateur`: writes fictitious files, the same for the same seed."""
+"""`python -m generateur`: writes fictitious files, and plays the candidates' site, the same for the same seed."""
 
+import asyncio
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import date
+from itertools import chain
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
-from generateur import fautes, offre, siecle
+from generateur import fautes, offre, siecle, site_candidats
 from generateur.candidats import generate_dossiers, people_of, people_outside
-from generateur.dossiers import Phase
+from generateur.dossiers import Dossier, Phase
 from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.fautes import FauteEleve, FauteFichier
 from socle.academies import academie_by_slug
@@ -110,33 +113,70 @@ def _faute(text: str) -> tuple[FauteEleve, int]:
         raise click.BadParameter(f"{text}: expected FAULT=NUMBER, with one of {', '.join(FauteEleve)}") from None
 
 
+class _Draw(TypedDict):
+    """What says which states are drawn."""
+
+    offre_csv: Path
+    lycees: tuple[str, ...]
+    hors_lycee: int
+    session: int
+    phase: str
+
+
+_DRAW_OPTIONS = (
+    click.option(
+        "--offre", "offre_csv", required=True, type=click.Path(exists=True, path_type=Path), help="With codes."
+    ),
+    click.option(
+        "--lycee", "lycees", multiple=True, help="UAI=TERMINALES, several times: as the command siecle made it."
+    ),
+    click.option("--hors-lycee", default=0, show_default=True, help="Candidates who are in no lycée."),
+    click.option("--session", default=_SESSION, show_default=True),
+    click.option("--phase", type=click.Choice([phase.name for phase in Phase]), default="VOEUX", show_default=True),
+)
+
+
+def _draw_options[F: Callable[..., None]](command: F) -> F:
+    for option in reversed(_DRAW_OPTIONS):
+        command = option(command)
+    return command
+
+
 @main.command("candidats", help="The states of candidates, one JSON object a line, in FICHIER.")
 @click.argument("fichier", type=click.Path(path_type=Path))
-@click.option("--offre", "offre_csv", required=True, type=click.Path(exists=True, path_type=Path), help="With codes.")
-@click.option("--lycee", "lycees", multiple=True, help="UAI=TERMINALES, several times: as the command siecle made it.")
-@click.option("--hors-lycee", default=0, show_default=True, help="Candidates who are in no lycée.")
-@click.option("--session", default=_SESSION, show_default=True)
-@click.option("--phase", type=click.Choice([phase.name for phase in Phase]), default="VOEUX", show_default=True)
+@_draw_options
 @click.pass_obj
-def write_candidats(
-    graine: int,
-    fichier: Path,
-    offre_csv: Path,
-    lycees: tuple[str, ...],
-    hors_lycee: int,
-    session: int,
-    phase: str,
-) -> None:
+def write_candidats(graine: int, fichier: Path, **draw: Unpack[_Draw]) -> None:
     """Write the states at that phase."""
-    with offre_csv.open(encoding="utf-8", newline="") as text:
-        formations = offre.formations_offertes(csv.DictReader(text, delimiter=";"), session=session)
-    sized = (text.partition("=") for text in lycees)
-    ecoles = [generate_ecole(uai, session=session, terminales=int(n or 0), seed=graine) for uai, _, n in sized]
-    people = [person for ecole in ecoles for person in people_of(ecole)] + list(people_outside(hors_lycee, seed=graine))
-    dossiers = generate_dossiers(people, formations, session=session, phase=Phase[phase], seed=graine)
     with fichier.open("w", encoding="utf-8", newline="\n") as lines:
-        for dossier in dossiers:
+        for dossier in _dossiers(graine, draw):
             lines.write(json.dumps(asdict(dossier), ensure_ascii=False, default=_plain) + "\n")
+
+
+@main.command("jouer-candidats", help="Play the candidates' own site: publish the states that `candidats` writes.")
+@_draw_options
+@click.option("--kafka", envvar="KAFKA_BOOTSTRAP_SERVERS", show_envvar=True, required=True, help="`host:port`, …")
+@click.option("--prefixe", envvar="PREFIXE_TOPICS", show_envvar=True, default="", help="Put before the topic's name.")
+@click.pass_obj
+def play_candidats(graine: int, kafka: str, prefixe: str, **draw: Unpack[_Draw]) -> None:
+    """Publish the states at that phase, and say how many."""
+    count = asyncio.run(site_candidats.play(_dossiers(graine, draw), kafka=kafka, prefix=prefixe, say=_say))
+    click.echo(f"{site_candidats.TOPIC}: {count} states published")
+
+
+def _dossiers(graine: int, draw: _Draw) -> Iterator[Dossier]:
+    session = draw["session"]
+    with draw["offre_csv"].open(encoding="utf-8", newline="") as text:
+        formations = offre.formations_offertes(csv.DictReader(text, delimiter=";"), session=session)
+    sized = (text.partition("=") for text in draw["lycees"])
+    ecoles = (generate_ecole(uai, session=session, terminales=int(n or 0), seed=graine) for uai, _, n in sized)
+    inside = chain.from_iterable(people_of(ecole, seed=graine) for ecole in ecoles)
+    people = chain(inside, people_outside(draw["hors_lycee"], seed=graine))
+    return generate_dossiers(people, formations, session=session, phase=Phase[draw["phase"]], seed=graine)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _plain(value: object) -> str:

@@ -5,6 +5,7 @@ So the states of a later phase follow from those of an earlier one, whatever els
 """
 
 import hashlib
+import hmac
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,12 +21,12 @@ from socle.formations import TypeFormation
 from socle.series import Serie
 
 
-def people_of(ecole: Ecole) -> Iterator[Personne]:
+def people_of(ecole: Ecole, *, seed: int) -> Iterator[Personne]:
     """The students of terminale of a lycée, who have not left it."""
     for eleve in ecole.eleves:
         if eleve.serie is not None and eleve.sortie is None:
             yield Personne(
-                numero=hashlib.sha256(eleve.ine_rnie.encode()).hexdigest()[:12],
+                numero=_numero(eleve.ine_rnie, seed),
                 ine=eleve.ine_rnie,
                 uai=ecole.uai,
                 serie=eleve.serie,
@@ -39,7 +40,12 @@ def people_outside(count: int, *, seed: int) -> Iterator[Personne]:
         rng = random.Random(f"hors-lycee-{rank}-{seed}")  # noqa: S311 - fictitious data
         ine = f"{990_000_000 + rank:09d}KK"
         boursier = rng.random() < marginales.PART_BOURSIERE
-        yield Personne(numero=f"H{rank:07d}", ine=ine, uai=None, serie=None, boursier=boursier)
+        yield Personne(numero=_numero(ine, seed), ine=ine, uai=None, serie=None, boursier=boursier)
+
+
+def _numero(ine: str, seed: int) -> str:
+    """The number of a candidate's file, which hosts see: keyed, since whoever tries all INE would undo a bare hash."""
+    return hmac.new(f"dossiers-{seed}".encode(), ine.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def generate_dossiers(

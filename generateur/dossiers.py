@@ -48,7 +48,7 @@ class Personne:
     """Who may be a candidate.
 
     Args:
-        numero: its own for ever, whatever else is generated.
+        numero: its own for ever, whatever else is generated from the seed; nothing of the INE can be read in it.
         ine: as the candidates' site knows it.
         uai: None for one who is in no lycée, as a third are.
     """

@@ -17,6 +17,8 @@ _ALGORITHM = "ES256"
 _TYPE = "at+jwt"
 _LEEWAY_SECONDS = 5
 _FETCH_AT_MOST_EVERY_SECONDS = 5.0
+_REMEMBERED_SECONDS = 30.0
+_REMEMBERED = 10_000
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
 
 
@@ -38,10 +40,14 @@ class IssuerAway(RequestRefused):
 
 @dataclass(slots=True)
 class Tokens:
-    """Checks the tokens of one issuer, by the keys it publishes: fetched when needed, kept while it is away."""
+    """Checks the tokens of one issuer, by the keys it publishes: fetched when needed, kept while it is away.
+
+    One that was found good is remembered for half a minute, or until it expires.
+    """
 
     issuer: str
     audience: str
+    _good: dict[str, float] = field(default_factory=dict, repr=False)
     _keys: dict[str, ECKey] = field(default_factory=dict)
     _fetched_at: float | None = None
     _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -58,14 +64,20 @@ class Tokens:
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated
+        if time.time() < self._good.get(value, 0.0):
+            return
         try:
             key = await self._key(extract_compact(value.encode()).headers().get("kid"))
             token = jwt.decode(value, key, algorithms=[_ALGORITHM])
         except (JoseError, ValueError) as wrong:
             raise Unauthenticated from wrong
-        self._check(token.header, token.claims)
+        expires = self._check(token.header, token.claims)
+        if len(self._good) >= _REMEMBERED:
+            self._good.clear()
+        self._good[value] = min(time.time() + _REMEMBERED_SECONDS, expires)
 
-    def _check(self, header: dict[str, Any], claims: dict[str, Any]) -> None:
+    def _check(self, header: dict[str, Any], claims: dict[str, Any]) -> float:
+        """When a valid token expires."""
         now = time.time()
         audience, expires = claims.get("aud"), claims.get("exp")
         valid = (
@@ -77,6 +89,7 @@ class Tokens:
         )
         if not valid:
             raise Unauthenticated
+        return float(claims["exp"])
 
     async def _key(self, kid: object) -> ECKey:
         if not isinstance(kid, str):

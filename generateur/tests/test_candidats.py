@@ -1,5 +1,6 @@
 """Fictitious candidates: repeatable, coherent from one phase to the next, at the documented shares."""
 
+import hashlib
 from collections import Counter
 from datetime import date
 
@@ -14,6 +15,7 @@ from socle.academies import academie_by_slug
 from socle.formations import L1_OU_PASS, TypeFormation
 from socle.series import Serie
 
+SHAKES = {"shake_128", "shake_256"}
 # As many of each type as candidates may wish for without meeting the same twice too often.
 OFFRE = [
     FormationOfferte(f"2025/{kind}-{n}", kind, kind not in L1_OU_PASS, 40) for kind in TypeFormation for n in range(300)
@@ -106,12 +108,24 @@ def test_some_want_only_l1_or_pass_some_none_of_them_and_some_both() -> None:
 
 def test_the_students_of_a_lycee_are_candidates_and_a_third_come_from_elsewhere() -> None:
     ecole = generate_ecole("0779000P", session=2025, terminales=100, autres=20, seed=1)
-    people = list(people_of(ecole))
+    people = list(people_of(ecole, seed=1))
     assert [person.ine for person in people] == [e.ine_rnie for e in ecole.eleves if e.serie is not None]
     outside = list(people_outside(50, seed=1))
     assert {person.uai for person in outside} == {None}
     assert len({person.numero for person in (*people, *outside)}) == 150
     assert pytest.approx(1 / 3, abs=0.01) == marginales.PART_HORS_LYCEE
+
+
+def test_the_number_of_a_file_is_its_own_for_ever_and_is_not_found_again_from_the_ine_alone() -> None:
+    small = generate_ecole("0779000P", session=2025, terminales=40, seed=1)
+    inside, outside = list(people_of(small, seed=1)), list(people_outside(5, seed=1))
+    assert inside == list(people_of(small, seed=1))
+    assert outside[:3] == list(people_outside(3, seed=1))
+    assert next(people_of(small, seed=2)).numero != inside[0].numero
+    for person in (inside[0], *outside):
+        bare = {hashlib.new(name, person.ine.encode()).hexdigest() for name in hashlib.algorithms_guaranteed - SHAKES}
+        assert not any(person.numero in digest for digest in bare)
+        assert person.numero not in person.ine
 
 
 def test_candidates_wish_for_the_formations_of_a_generated_offer() -> None:

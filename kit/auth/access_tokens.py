@@ -22,6 +22,8 @@ _LEEWAY_SECONDS = 5
 _REFRESH_AT_MOST_EVERY_SECONDS = 5.0
 _RETRY_AT_MOST_EVERY_SECONDS = 1.0
 _FETCH_TIMEOUT_SECONDS = 3.0
+_REMEMBERED_SECONDS = 30.0
+_REMEMBERED = 10_000
 
 _log = get_logger(__name__)
 
@@ -80,9 +82,14 @@ class IssuerKeys:
 
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
-    """Checks access tokens of one issuer for this platform."""
+    """Checks access tokens of one issuer for this platform.
+
+    One that was found good is remembered for half a minute, so that the requests of a page cost one check of its
+    signature; when it expires is looked at each time.
+    """
 
     keys: IssuerKeys
+    _good: dict[str, tuple[float, AccessToken]] = field(default_factory=dict, repr=False)
 
     async def verify_header(self, authorization: str | None) -> AccessToken | None:
         """The verified token of an `Authorization` header; None when there is no header at all.
@@ -105,6 +112,18 @@ class TokenVerifier:
             Unauthenticated: one of them is wrong.
             Unavailable: the issuer's keys cannot be had.
         """
+        until, token = self._good.get(value, (0.0, None))
+        if token is not None and time.monotonic() < until:
+            if token.expires_at.timestamp() <= time.time() - _LEEWAY_SECONDS:
+                raise Unauthenticated
+            return token
+        token = await self._verify(value)
+        if len(self._good) >= _REMEMBERED:
+            self._good.clear()
+        self._good[value] = (time.monotonic() + _REMEMBERED_SECONDS, token)
+        return token
+
+    async def _verify(self, value: str) -> AccessToken:
         try:
             kid = _header(value).get("kid")
             key = await self.keys.get(kid) if isinstance(kid, str) else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from opentelemetry import metrics
+from pymongo import DeleteMany
 from ulid import ULID
 
 from kit.logs import get_logger
@@ -92,25 +93,34 @@ class Recomputer:
 
     async def run(self) -> None:
         """Compute for ever; what fails is said and tried again, and its marks stay."""
-        while True:
-            pause = _POLL_SECONDS
-            try:
-                if await leases.acquire(self.database, f"{self.collection}.calcul", self.holder, _LEASE):
-                    pause = 0 if await self.turn() else _POLL_SECONDS
-            except asyncio.CancelledError:
-                await leases.release(self.database, f"{self.collection}.calcul", self.holder)
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the marks stay and the service goes on
-                _log.warning("recompute_failed", marks=self.collection, exc_info=error)
-                pause = _RETRY_SECONDS
-            await asyncio.sleep(pause)
+        led = False
+        try:
+            while True:
+                pause = _POLL_SECONDS
+                try:
+                    keys = await self._due()
+                    if keys and await leases.acquire(self.database, self._lease, self.holder, _LEASE):
+                        led = True
+                        await self._compute(keys)
+                        pause = 0
+                except Exception as error:  # noqa: BLE001 - whatever it is, the marks stay and the service goes on
+                    _log.warning("recompute_failed", marks=self.collection, exc_info=error)
+                    pause = _RETRY_SECONDS
+                await asyncio.sleep(pause)
+        finally:
+            if led:
+                await leases.release(self.database, self._lease, self.holder)
 
     async def turn(self) -> int:
-        """Compute one batch of what is due; return how many keys."""
+        """Compute one batch of what is due, whoever leads; return how many keys."""
         keys = await self._due()
         if keys:
-            await transactions(self.database)(lambda transaction: self._compute(transaction, keys))
+            await self._compute(keys)
         return len(keys)
+
+    @property
+    def _lease(self) -> str:
+        return f"{self.collection}.calcul"
 
     async def _due(self) -> Sequence[str]:
         now = datetime.now(UTC)
@@ -120,7 +130,11 @@ class Recomputer:
         _AGE.set((now - rows[0][_SINCE]).total_seconds() if rows else 0, {"collection": self.collection})
         return list(dict.fromkeys(row[_KEY] for row in rows))[: self.batch]
 
-    async def _compute(self, transaction: Transaction, keys: Sequence[str]) -> None:
-        # First, so that the snapshot in which results are read begins here: a mark made later is not in it, and stays.
-        await transaction[self.collection].delete_many({_KEY: {"$in": keys}}, session=transaction.session)
-        await self.recompute(transaction, keys)
+    async def _compute(self, keys: Sequence[str]) -> None:
+        async def body(transaction: Transaction) -> None:
+            # First, so that the snapshot in which results are read begins here: a later mark is not in it, and stays.
+            taken = [DeleteMany({_KEY: key}) for key in keys]
+            await transaction[self.collection].bulk_write(taken, ordered=False, session=transaction.session)
+            await self.recompute(transaction, keys)
+
+        await transactions(self.database)(body)

@@ -21,6 +21,7 @@ MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 _ATTEMPTS = 5
 _DEADLINE_SECONDS = 10.0
+_SHORTEST_SECONDS = 0.02
 
 _log = get_logger(__name__)
 
@@ -67,6 +68,7 @@ class Transactor[W]:
         """
         deadline = time.monotonic() + _DEADLINE_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
+            started = time.monotonic()
             try:
                 return await self._attempt(body, deadline)
             except PyMongoError as error:
@@ -75,7 +77,9 @@ class Transactor[W]:
                 if attempt == _ATTEMPTS or time.monotonic() > deadline:
                     _log.warning("transaction_given_up", attempts=attempt, error=type(error).__name__)
                     raise Unavailable from error
-                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+                # What stood in the way is likely to last as long as this did: a large batch waits longer than a click.
+                length = max(_SHORTEST_SECONDS, time.monotonic() - started)
+                await asyncio.sleep(random.uniform(0, length * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _attempt[T](self, body: Callable[[W], Awaitable[T]], deadline: float) -> T:

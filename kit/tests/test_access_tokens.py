@@ -100,3 +100,16 @@ async def test_an_issuer_that_was_never_reached_makes_tokens_uncheckable_rather_
     absent = Issuer(free_port())
     with pytest.raises(Unavailable):
         await TokenVerifier(IssuerKeys(absent.url)).verify(absent.token())
+
+
+async def test_a_token_that_was_good_is_refused_once_it_has_expired(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifier = TokenVerifier(IssuerKeys(issuer.url))
+    value = issuer.token(exp=int(time.time()) + 20)
+    first = await verifier.verify(value)
+    assert await verifier.verify(value) is first, "remembered"
+    later = time.time() + 26
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(value)

@@ -1,6 +1,7 @@
 """Marks: whatever comes between a change and its computation, the last computation sees the last change."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from kit.consumer.marks import Recomputer, mark, marks, transactions
 from kit.errors import Unavailable
-from kit.mongo import Collection, Database, Transaction, ensure
+from kit.mongo import Collection, Database, Transaction, ensure, leases
 from kit.mongo.leases import LEASES
 from kit.outbox.events import Event
 from kit.testing.running import running
@@ -186,3 +187,18 @@ async def test_nothing_is_published_from_a_computation(store: Database) -> None:
 
     with pytest.raises(TypeError, match="not published"):
         await transactions(store)(body)
+
+
+async def test_while_another_process_computes_this_one_leaves_the_marks_to_it(store: Database) -> None:
+    await leases.acquire(store, "marques.calcul", "another", timedelta(seconds=1))
+    await add(store, "1", "a")
+
+    async def computed() -> bool:
+        return await totals(store) == {"a": 1}
+
+    began = time.monotonic()
+    async with running(counter(store).run):
+        await eventually(computed)
+    assert time.monotonic() - began > 0.5
+    # Given up on stopping, so that the next process need not wait for its end.
+    assert await leases.acquire(store, "marques.calcul", "the next", timedelta(seconds=1))

@@ -185,6 +185,28 @@ async def test_a_rebuild_passes_over_what_cannot_be_read_and_an_empty_topic_is_r
     assert await content(store) == {"a": "x"}
 
 
+async def test_what_is_computed_from_a_projection_is_told_once_the_projection_is_whole(
+    store: Database,
+    producer: AIOKafkaProducer,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+) -> None:
+    seen: list[dict[str, str | None]] = []
+
+    async def rebuilt() -> None:
+        seen.append(await content(store))
+
+    handle = keep(store, CHOSES.name, document)
+    subscription = Subscription(topic=TOPIC, kind=StringValue, handle=handle, projection=CHOSES.name, rebuilt=rebuilt)
+    for key in "ab":
+        said = event(key, 1, f"{key}1")
+        value = StringValue(value=f"{key}1").SerializeToString()
+        headers = said.headers(source="essai", time="")
+        await producer.send_and_wait(unique_prefix + TOPIC, value, key=key.encode(), headers=headers)
+    await rebuild.replay(subscription, bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix)
+    assert seen == [{"a": "a1", "b": "b1"}]
+
+
 async def test_only_a_projection_of_the_service_can_be_rebuilt(subscription: Subscription[StringValue]) -> None:
     reaction = Subscription(topic="essai.autres.v1", kind=StringValue, handle=subscription.handle)
     assert rebuild.find([subscription, reaction], "choses") == [subscription]

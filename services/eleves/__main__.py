@@ -12,9 +12,10 @@ from kit.clock import campaign_clock
 from kit.errors import Unavailable
 from kit.mongo import Database
 from kit.mongo.migrations import generation
-from kit.settings import Mode
+from kit.settings import Mode, load
 from kit.vault.keys import Fingerprints
-from services.eleves.app import create_app, subscriptions
+from services.eleves.app import create_app
+from services.eleves.consumers import subscriptions
 from services.eleves.deps import Deps, make_deps
 from services.eleves.importation import Importation
 from services.eleves.imports import ImportSiecle
@@ -34,7 +35,7 @@ COMMANDS = Commands(
     app=create_app,
     layout=LAYOUT,
     schema=SCHEMA,
-    subscriptions=subscriptions,
+    subscriptions=lambda database: subscriptions(database, load(ElevesSettings).academies_topics),
 )
 main = COMMANDS.group()
 

@@ -1,8 +1,5 @@
 """The composition root of `eleves`."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -10,13 +7,13 @@ from starlette.routing import Route
 from kit.app.service import Service
 from kit.clock import campaign_clock
 from kit.consumer.loop import Consumer
-from kit.consumer.subscriptions import Subscription
 from kit.graphql.endpoint import Endpoint
-from kit.mongo import Database, open_database
+from kit.mongo import open_database
 from kit.mongo.migrations import Generation
 from kit.outbox.relay import Relay
 from kit.settings import Mode
 from kit.vault.keys import Fingerprints
+from services.eleves.consumers import measure_pending, subscriptions
 from services.eleves.deps import Deps, make_deps
 from services.eleves.importation import Importation
 from services.eleves.routes import DEPOTS, routes
@@ -24,12 +21,7 @@ from services.eleves.schema import SCHEMA, Context
 from services.eleves.settings import ElevesSettings
 from services.eleves.store.work import LAYOUT, transactor
 from socle.principal import Principal
-from socle.projections import calendrier, habilitations
-
-
-def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
-    """What `eleves` reads of the others: rights, and the calendar."""
-    return [*habilitations.subscriptions(database), *calendrier.subscriptions(database)]
+from socle.projections import habilitations
 
 
 def create_app(settings: ElevesSettings) -> Starlette:
@@ -64,6 +56,11 @@ def create_app(settings: ElevesSettings) -> Starlette:
     async def importing() -> None:
         await importation.run(await deps())
 
+    async def measuring() -> None:
+        await measure_pending(database)
+
+    reads = subscriptions(database, settings.academies_topics, committed=relay.wake)
+
     return Service(
         name="eleves",
         mode=settings.mode,
@@ -71,7 +68,7 @@ def create_app(settings: ElevesSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]), *routes(deps, acces)],
         prepare=prepare,
-        loops=[relay.run, Consumer.of(settings, subscriptions(database), service="eleves").run, importing],
+        loops=[relay.run, Consumer.of(settings, reads, service="eleves").run, importing, measuring],
         closers=[acces.identity.close],
         streams=[DEPOTS],
     ).asgi()

@@ -14,11 +14,10 @@ from kit.mongo.connection import is_away
 from services.eleves.deps import Deps
 from services.eleves.imports import AutreTitulaire, ImportSiecle
 from services.eleves.store.imports import anyone_waits
-from services.eleves.usecases.imports import apply_import, give_up, take_next
+from services.eleves.usecases.imports import apply_import, give_up, take_again, take_next
 
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
-_ESSAIS = 5
 _KEPT = timedelta(days=30)
 """« raw uploads 30 days » (architecture §11)."""
 _CLEAR_EVERY = timedelta(hours=1)
@@ -49,7 +48,7 @@ class Importation:
                 while await anyone_waits(deps.database, now=deps.clock()):
                     await self.do_next(deps)
             except Exception as error:
-                if not isinstance(error, Unavailable) and not is_away(error):
+                if not _is_passing(error):
                     raise
                 _log.warning("imports_interrupted", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -64,34 +63,45 @@ class Importation:
             await self._do(deps, held)
 
     async def _do(self, deps: Deps, held: ImportSiecle) -> None:
-        """One import, in the trace of its upload, tried again while something is in its way."""
+        """One import, in the trace of its upload, gone on with while the store is away or others are in its way."""
         with _tracer.start_as_current_span(
             "import siecle", context=propagate.extract(held.trace), kind=trace.SpanKind.CONSUMER
         ):
-            try:
-                await self._try(deps, held)
-            except AutreTitulaire:
-                _log.warning("import_taken_over")
+            again = False
+            while True:
+                try:
+                    if again:
+                        held = await take_again(deps, held.id, titulaire=self.titulaire)
+                    return await self._try(deps, held)
+                except AutreTitulaire:
+                    _log.warning("import_taken_over")
+                    return None
+                except Exception as error:
+                    if not _is_passing(error):
+                        raise
+                    _log.warning("import_interrupted", error=type(error).__name__)
+                again = True
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _try(self, deps: Deps, held: ImportSiecle) -> None:
-        for essai in range(1, _ESSAIS + 1):
-            try:
-                done = await apply_import(deps, held, titulaire=self.titulaire)
-            except Conflict:
-                _log.info("import_conflict", essai=essai)
-            except AutreTitulaire:
+        try:
+            done = await apply_import(deps, held, titulaire=self.titulaire)
+        except (AutreTitulaire, Conflict):
+            raise
+        except Exception as error:
+            if _is_passing(error):
                 raise
-            except Exception as error:
-                if isinstance(error, Unavailable) or is_away(error):
-                    raise
-                _log.exception("import_failed", essai=essai, exc_info=error)
-                break
-            else:
-                _log.info("import_done", etat=done.etat)
-                return
-        await give_up(deps, held, titulaire=self.titulaire)
+            _log.exception("import_failed", exc_info=error)
+            await give_up(deps, held, titulaire=self.titulaire)
+        else:
+            _log.info("import_done", etat=done.etat, essais=held.travail and held.travail.essais)
 
     async def _clear(self, deps: Deps) -> None:
         cleared = await deps.files.delete_older(deps.clock() - _KEPT)
         if cleared:
             _log.info("uploads_cleared", count=cleared)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the same may succeed in a moment: the store is away, or somebody else was faster."""
+    return isinstance(error, (Unavailable, Conflict)) or is_away(error)

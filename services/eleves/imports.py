@@ -196,15 +196,21 @@ class ImportSiecle:
 
     def take(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
         """A process begins the work, or goes on with it where another stopped."""
-        held = self.travail
-        travail = Travail(
-            titulaire=titulaire,
-            jusqu_a=now + bail,
-            essais=(held.essais if held else 0) + 1,
-            appliques=held.appliques if held else {},
-            total=held.total if held else None,
+        held = self.travail or Travail(titulaire=titulaire, jusqu_a=now, essais=0)
+        return replace(
+            self,
+            etat=EtatImport.EN_COURS,
+            travail=replace(held, titulaire=titulaire, jusqu_a=now + bail, essais=held.essais + 1),
         )
-        return replace(self, etat=EtatImport.EN_COURS, travail=travail)
+
+    def take_again(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
+        """The same process begins once more.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        held = self._held_by(titulaire)
+        return replace(self, travail=replace(held, essais=held.essais + 1, jusqu_a=now + bail))
 
     def advance(
         self, titulaire: str, natures: Sequence[Nature], *, restants: int, now: datetime, bail: timedelta

@@ -17,3 +17,9 @@ class Portee:
     def reaches(self, lieu: Lieu) -> bool:
         """Whether it may hold some student of that lycée."""
         return lieu.uai in self.uais or lieu.academie in self.academies or lieu.uai in self.classes
+
+    def classes_in(self, lieu: Lieu) -> frozenset[str] | None:
+        """The classes of that lycée whose students it reaches; None when it reaches them all."""
+        if lieu.uai in self.uais or lieu.academie in self.academies:
+            return None
+        return self.classes.get(lieu.uai, frozenset())

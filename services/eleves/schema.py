@@ -69,8 +69,8 @@ class Etablissement:
         page = await list_eleves(
             deps.database,
             portee,
+            lieu,
             session=session or context.session,
-            uai=lieu.uai,
             filtre=Filtre(classe=classe, serie=serie, avec_tache=avec_tache, partis=partis),
             first=page_size(first),
             after=None if cursor is None else (cursor[0], cursor[1]),
@@ -93,7 +93,7 @@ class Etablissement:
         context = info.context
         deps, lieu = context.deps, lieu_of(self.uai)
         portee = policy.require_see(policy.require_account(context.principal), lieu, now=deps.clock())
-        found = await list_classes(deps.database, portee, session=session or context.session, uai=lieu.uai)
+        found = await list_classes(deps.database, portee, lieu, session=session or context.session)
         return [Classe(code=classe.code, effectif=classe.effectif) for classe in found]
 
     @strawberry.field(

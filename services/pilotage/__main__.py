@@ -1,16 +1,21 @@
-"""`python -m services.pilotage`: the common commands, and those of the calendar."""
+"""`python -m services.pilotage`: the common commands, those of the calendar, and the check of the indicators."""
 
 from datetime import date, datetime
 
 import click
 
+from kit import settings
 from kit.app.command_line import Commands
 from kit.mongo import Database
 from kit.mongo.migrations import generation
-from services.pilotage.app import create_app, subscriptions
-from services.pilotage.schema import SCHEMA
+from services.pilotage.app import create_app
+from services.pilotage.consumers import subscriptions
+from services.pilotage.indicateurs import Ecart
+from services.pilotage.schema.subgraph import SCHEMA
 from services.pilotage.settings import PilotageSettings
-from services.pilotage.store import LAYOUT, transactor
+from services.pilotage.store.calendriers import transactor
+from services.pilotage.store.layout import LAYOUT
+from services.pilotage.store.resultats import verify
 from services.pilotage.usecases import load_shipped, override_window_locally
 from socle.academies import ACADEMIES
 from socle.fenetres import PARIS, CodeFenetre, Fenetre
@@ -22,7 +27,7 @@ COMMANDS = Commands(
     app=create_app,
     layout=LAYOUT,
     schema=SCHEMA,
-    subscriptions=subscriptions,
+    subscriptions=lambda database: subscriptions(database, settings.load(PilotageSettings).academies_topics),
 )
 main = COMMANDS.group()
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -74,6 +79,22 @@ def override(
 
     COMMANDS.run(command)
     click.echo(f"{academie}, session {session} : {fenetre.code.libelle}, à partir du {fenetre.ouverture:%d/%m/%Y}")
+
+
+@main.command("verifier", help="Count every school again, with its académie and the nation; status 1 on a difference.")
+def verify_indicators() -> None:
+    """Say each difference, then how many schools were counted."""
+    checked, found = COMMANDS.run(verify)
+    for ecart in found:
+        click.echo(_line(ecart))
+    click.echo(f"indicateurs : {checked} établissements comptés, {len(found)} écarts")
+    if found:
+        raise SystemExit(1)
+
+
+def _line(ecart: Ecart) -> str:
+    serie = f" {ecart.serie}" if ecart.serie else ""
+    return f"{ecart.resultat}{serie} : {ecart.chiffre} {ecart.stocke}, compté {ecart.compte}"
 
 
 def _day(moment: datetime | None) -> date | None:

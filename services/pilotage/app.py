@@ -1,7 +1,6 @@
 """The composition root of `pilotage`."""
 
-from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,28 +9,26 @@ from starlette.routing import Route
 from kit.app.service import Service
 from kit.clock import campaign_clock
 from kit.consumer.loop import Consumer
-from kit.consumer.subscriptions import Subscription
 from kit.graphql.endpoint import Endpoint
-from kit.mongo import Database, open_database
+from kit.mongo import open_database
 from kit.mongo.migrations import Generation
 from kit.outbox.relay import Relay
-from services.pilotage.schema import SCHEMA, Context
+from services.pilotage.consumers import formation_resolver, measure_pending, school_counter, subscriptions
+from services.pilotage.schema.context import Context, Stores
+from services.pilotage.schema.subgraph import SCHEMA
 from services.pilotage.settings import PilotageSettings
-from services.pilotage.store import LAYOUT, Reads, transactor
+from services.pilotage.store.calendriers import Calendriers, transactor
+from services.pilotage.store.layout import LAYOUT
+from services.pilotage.store.resultats import Resultats
 from socle.principal import Principal
 from socle.projections import habilitations
-
-
-def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
-    """What `pilotage` reads of the others: rights."""
-    return habilitations.subscriptions(database)
 
 
 def create_app(settings: PilotageSettings) -> Starlette:
     """`pilotage`, ready to be served."""
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}pilotage")
     acces = habilitations.open_acces(settings, database, service="pilotage")
-    reads, clock = Reads(database), campaign_clock(settings.campagne_date)
+    stores, clock = Stores(Calendriers(database), Resultats(database)), campaign_clock(settings.campagne_date)
     generation, relay = Generation(database), Relay.of(settings, database, service="pilotage")
 
     async def context(request: Request) -> Context:
@@ -41,7 +38,7 @@ def create_app(settings: PilotageSettings) -> Starlette:
             return None if principal is None else await acces.for_writing(principal)
 
         transact = transactor(database, generation=await generation(), committed=relay.wake)
-        return Context(principal, reads, transact, settings.session_courante, clock, writer)
+        return Context(principal, stores, transact, settings.session_courante, clock, writer)
 
     return Service(
         name="pilotage",
@@ -49,6 +46,12 @@ def create_app(settings: PilotageSettings) -> Starlette:
         database=database,
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
-        loops=[relay.run, Consumer.of(settings, subscriptions(database), service="pilotage").run],
+        loops=[
+            relay.run,
+            Consumer.of(settings, subscriptions(database, settings.academies_topics), service="pilotage").run,
+            school_counter(database).run,
+            formation_resolver(database).run,
+            partial(measure_pending, database),
+        ],
         closers=[acces.identity.close],
     ).asgi()

@@ -1,8 +1,12 @@
-"""Who steers the campaign, and who sees its calendar (domaine.md §1)."""
+"""Who steers the campaign, and who sees its calendar and indicators (domaine.md §1)."""
+
+from dataclasses import replace
+from datetime import datetime
 
 from kit.errors import Forbidden, Unauthenticated
-from socle.principal import Principal
-from socle.rubriques import Role
+from socle.academies import academie_of_uai
+from socle.principal import Lieu, Principal
+from socle.rubriques import Niveau, Role, Rubrique
 
 
 def require_read(principal: Principal | None) -> None:
@@ -29,3 +33,33 @@ def require_steer(principal: Principal | None) -> None:
         raise Unauthenticated
     if not principal.has_role(Role.ADMIN_NATIONAL):
         raise Forbidden("Seule l'équipe nationale modifie le calendrier : écrivez-lui pour demander un changement.")
+
+
+def require_indicators(principal: Principal | None, uai: str, *, now: datetime) -> Principal:
+    """Whoever holds the rubric `PILOTAGE` for the establishment, or for its académie, or for all.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: the right is missing.
+    """
+    if principal is None:
+        raise Unauthenticated
+    academie = academie_of_uai(uai)
+    lieu = Lieu(
+        uai=uai,
+        academie=academie.slug if academie else "",
+        region_academique=academie.region_academique if academie else None,
+    )
+    if not principal.holds(Rubrique.PILOTAGE, Niveau.LECTURE, lieu, now=now):
+        raise Forbidden
+    return principal
+
+
+def known_exactly(principal: Principal, *, now: datetime) -> frozenset[str]:
+    """The establishments whose small figures are no secret to `principal`, because it holds the right within them.
+
+    Small figures « are not shown outside the school » (domaine.md §6): académie and nation are outside, and so is the
+    head of a CIO, who follows schools that are not its own (domaine.md §1: « indicators, no names »).
+    """
+    within = replace(principal, roles=tuple(held for held in principal.roles if held.role is not Role.DIRECTEUR_CIO))
+    return within.etablissements(Rubrique.PILOTAGE, Niveau.LECTURE, now=now)

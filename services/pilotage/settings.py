@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from kit.settings import ServiceSettings
+from socle.topics import AcademiesSettings
 
 
-class PilotageSettings(ServiceSettings):
+class PilotageSettings(AcademiesSettings):
     """What `pilotage` needs beside what every service does."""
 
     pilotage_port: int = Field(4004, description="HTTP port of `pilotage`.", ge=1, le=65535)

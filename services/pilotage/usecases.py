@@ -6,7 +6,7 @@ from kit.errors import NotFound
 from kit.mongo import Transactor
 from services.pilotage import domain, policy
 from services.pilotage.domain import CalendrierSession
-from services.pilotage.store import Work
+from services.pilotage.store.calendriers import Work
 from socle.fenetres import CodeFenetre, Fenetre
 from socle.principal import Principal
 

@@ -1,18 +1,42 @@
-"""What `rapports` reads of the others."""
+"""What `rapports` reads of the others, and what it computes from it."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from kit.consumer.marks import Recomputer
 from kit.consumer.projections import keep
 from kit.consumer.subscriptions import Subscription
+from kit.logs import get_logger
 from kit.mongo import Database
+from kit.mongo.connection import is_away
+from kit.telemetry.metrics import PENDING_REFERENCES
+from proto.eleves.v1 import candidatures_pb2
 from proto.offre.v1 import offre_pb2
-from services.rapports.store import FORMATIONS, formation_document
+from services.rapports.store import (
+    CANDIDATURES,
+    CHIFFRES,
+    COUNTED_TOGETHER,
+    FORMATIONS,
+    MARQUES,
+    Reads,
+    compute_chiffres,
+    formation_document,
+    keep_candidatures,
+    mark_all,
+)
 from socle.projections import habilitations
+from socle.topics import topic_of
+
+ACCUEIL = "eleves.accueil.v1"
+_MEASURE_SECONDS = 30.0
+
+_log = get_logger(__name__)
 
 
-def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
-    """Rights, and the formations that reports are about."""
+def subscriptions(database: Database, academies: Iterable[str]) -> Sequence[Subscription[Any]]:
+    """Rights, the formations that reports are about, and the candidates of the formations of each académie (slug)."""
     return [
         *habilitations.subscriptions(database),
         Subscription(
@@ -21,4 +45,33 @@ def subscriptions(database: Database) -> Sequence[Subscription[Any]]:
             handle=keep(database, FORMATIONS.name, formation_document),
             projection=FORMATIONS.name,
         ),
+        *(_candidatures(database, academie) for academie in academies),
     ]
+
+
+def _candidatures(database: Database, academie: str) -> Subscription[candidatures_pb2.CandidatureAccueil]:
+    return Subscription(
+        topic=topic_of(academie, ACCUEIL),
+        kind=candidatures_pb2.CandidatureAccueil,
+        handle=keep_candidatures(database, academie),
+        projection=CANDIDATURES.name,
+        # A formation that a candidate left while there were no rows to see it by.
+        rebuilt=partial(mark_all, database),
+    )
+
+
+def recomputer(database: Database) -> Recomputer:
+    """The loop that counts the candidates of the formations that events touched."""
+    return Recomputer(database=database, collection=MARQUES.name, recompute=compute_chiffres, batch=COUNTED_TOGETHER)
+
+
+async def measure_pending(database: Database) -> None:
+    """Tell the metrics, for ever, how many formations have candidates before the offer says what they are."""
+    while True:
+        try:
+            PENDING_REFERENCES.set(await Reads(database).unknown_formations(), {"collection": CHIFFRES.name})
+        except Exception as error:
+            if not is_away(error):
+                raise
+            _log.warning("pending_not_measured", error=type(error).__name__)
+        await asyncio.sleep(_MEASURE_SECONDS)

@@ -1,6 +1,8 @@
 """The subgraph of `rapports`: translation only."""
 
+import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -18,15 +20,15 @@ class Context:
     """What resolvers see of a request."""
 
     principal: Principal | None
-    formations: DataLoader[str, domain.Formation | None]
+    rapports: DataLoader[str, domain.Rapport | None]
 
 
 def new_context(principal: Principal | None, reads: Reads) -> Context:
     """The context of one request; its loader asks the store once for all the formations of a page."""
 
-    async def load(ids: list[str]) -> list[domain.Formation | None]:
-        found = await reads.formations(ids)
-        return [found.get(id) for id in ids]
+    async def load(ids: list[str]) -> list[domain.Rapport | None]:
+        formations, comptages = await asyncio.gather(reads.formations(ids), reads.comptages(ids))
+        return [domain.draft(formations[id], comptages.get(id)) if id in formations else None for id in ids]
 
     return Context(principal, DataLoader(load_fn=load))
 
@@ -39,6 +41,31 @@ strawberry.enum(domain.EtatRapport, name="EtatRapport", description="Où en est 
 @strawberry.type(description="Les chiffres généraux du rapport : fournis par la plateforme, jamais saisis.")
 class ChiffresRapport:
     places: int = strawberry.field(description="Nombre de places offertes.")
+    voeux_confirmes: int = strawberry.field(description="Nombre de candidats qui ont confirmé un vœu.")
+    propositions: int = strawberry.field(
+        description="Nombre de candidats qui ont reçu une proposition d'admission, quelle que soit leur réponse."
+    )
+    acceptes: int = strawberry.field(description="Nombre de candidats qui ont accepté leur proposition.")
+    en_attente: int = strawberry.field(description="Nombre de candidats sur la liste d'attente.")
+    refus_formation: int = strawberry.field(description="Nombre de candidats que la formation n'a pas retenus.")
+    demissions: int = strawberry.field(description="Nombre de candidats qui ont quitté la procédure.")
+    calcule_le: datetime | None = strawberry.field(
+        description="Date du calcul ; absente tant que personne n'a de vœu confirmé dans la formation."
+    )
+
+    @classmethod
+    def of(cls, chiffres: domain.Chiffres) -> Self:
+        candidatures = chiffres.candidatures
+        return cls(
+            places=chiffres.places,
+            voeux_confirmes=candidatures.confirmes,
+            propositions=candidatures.propositions,
+            acceptes=candidatures.acceptes,
+            en_attente=candidatures.en_attente,
+            refus_formation=candidatures.refus_formation,
+            demissions=candidatures.demissions,
+            calcule_le=chiffres.calcule_le,
+        )
 
 
 @strawberry.type(description="Le rapport public d'examen des vœux d'une formation, pour une session.")
@@ -49,7 +76,7 @@ class RapportPublic:
 
     @classmethod
     def of(cls, rapport: domain.Rapport) -> Self:
-        return cls(etat=rapport.etat, du=rapport.du, chiffres=ChiffresRapport(places=rapport.chiffres.places))
+        return cls(etat=rapport.etat, du=rapport.du, chiffres=ChiffresRapport.of(rapport.chiffres))
 
 
 @strawberry.federation.type(keys=["id"], description="Une formation d'une session.")
@@ -61,11 +88,11 @@ class Formation:
     )
     async def rapport(self, info: Info) -> RapportPublic | None:
         principal = policy.require_account(info.context.principal)
-        formation = await info.context.formations.load(self.id)
-        if formation is None:
+        rapport = await info.context.rapports.load(self.id)
+        if rapport is None:
             return None
-        policy.require_read(principal, formation, now=technical_clock())
-        return RapportPublic.of(domain.draft(formation))
+        policy.require_read(principal, rapport.formation, now=technical_clock())
+        return RapportPublic.of(rapport)
 
     @classmethod
     async def resolve_reference(cls, id: strawberry.ID) -> Self:

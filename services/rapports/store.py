@@ -1,13 +1,25 @@
 """What `rapports` keeps. The only module of this service with MongoDB's words."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from itertools import batched
+from typing import Any
 
-from kit.consumer.projections import GONE, projection
-from kit.mongo import Database, Document, Index
+from pymongo import DeleteOne, ReplaceOne
+
+from kit.clock import technical_clock
+from kit.consumer.marks import mark, marks, transactions, waiting
+from kit.consumer.messages import Batch, Received
+from kit.consumer.projections import GONE, RANK, projection
+from kit.consumer.subscriptions import Handler, Outcome
+from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.mongo.migrations import Layout
+from proto.eleves.v1 import candidatures_pb2
 from proto.offre.v1 import offre_pb2
-from services.rapports.domain import Formation
+from services.rapports.domain import Candidatures, Comptage, Ecart, Formation, Voeu, compare, count, touched
 from socle.projections import habilitations
 
 FORMATIONS = projection(
@@ -25,7 +37,26 @@ FORMATIONS = projection(
     readers="le service",
     kept="la session et son archive",
 )
-LAYOUT = Layout(collections=(FORMATIONS, *habilitations.COLLECTIONS))
+CANDIDATURES = projection(
+    "candidatures",
+    fields={"voeux": "array"},
+    indexes=(Index(keys={"voeux.formation": 1}),),
+    purpose="compter les candidats des formations ; une ligne par candidat et académie, sans nom",
+    readers="le service",
+    kept="la session et son archive",
+)
+CHIFFRES = Collection(
+    name="chiffres",
+    required={**{figure.name: "int" for figure in fields(Candidatures)}, "calcule_le": "date"},
+    purpose="les chiffres généraux des rapports, une ligne par formation qui a un vœu confirmé",
+    readers="qui peut lire le rapport",
+    kept="la session et son archive",
+)
+MARQUES = marks("marques_chiffres", purpose="les formations dont les chiffres sont à calculer de nouveau")
+LAYOUT = Layout(collections=(FORMATIONS, CANDIDATURES, CHIFFRES, MARQUES, *habilitations.COLLECTIONS))
+COUNTED_TOGETHER = 10
+"""Formations in a transaction: the largest have some ten thousand candidates."""
+_MARKED_TOGETHER = 500
 
 
 def formation_document(message: offre_pb2.Formation) -> Document:
@@ -51,6 +82,126 @@ class Reads:
         cursor = self.database[FORMATIONS.name].find({"_id": {"$in": list(ids)}, GONE: {"$exists": False}})
         return {document["_id"]: _formation(document) for document in await cursor.to_list(None)}
 
+    async def comptages(self, ids: Iterable[str]) -> dict[str, Comptage]:
+        """The stored figures of those of `ids` that have any, by id."""
+        cursor = self.database[CHIFFRES.name].find({"_id": {"$in": list(ids)}})
+        return {document["_id"]: _comptage(document) for document in await cursor.to_list(None)}
+
+    async def unknown_formations(self) -> int:
+        """How many formations have figures, and wait for the offer to say what they are."""
+        counted, known = await asyncio.gather(
+            self.database[CHIFFRES.name].find({}, {"_id": 1}).to_list(None),
+            self.database[FORMATIONS.name].find({}, {"_id": 1}).to_list(None),
+        )
+        return len({row["_id"] for row in counted} - {row["_id"] for row in known})
+
+
+def keep_candidatures(database: Database, academie: str) -> Handler[candidatures_pb2.CandidatureAccueil]:
+    """A handler that keeps the candidates of an académie's formations, and marks each formation that one touches.
+
+    A row, its guard and its marks are written together: no formation that a candidate comes to or leaves is forgotten.
+    """
+    transact = transactions(database)
+
+    async def handle(batch: Batch[candidatures_pb2.CandidatureAccueil]) -> Outcome:
+        # The last version of a key counts, whatever the order in which they came.
+        events = {f"{academie}/{event.key}": event for event in sorted(batch, key=lambda event: event.version)}
+        return Outcome(await transact(lambda transaction: _keep(transaction, events)))
+
+    return handle
+
+
+async def _keep(transaction: Transaction, events: Mapping[str, Received[candidatures_pb2.CandidatureAccueil]]) -> int:
+    rows = transaction[CANDIDATURES.name].find({"_id": {"$in": list(events)}}, session=transaction.session)
+    held = {row["_id"]: row for row in await rows.to_list(None)}
+    newer = {id: _row(id, event) for id, event in events.items() if _is_newer(event, held.get(id))}
+    if newer:
+        writes = [ReplaceOne({"_id": id}, row, upsert=True) for id, row in newer.items()]
+        await transaction[CANDIDATURES.name].bulk_write(writes, ordered=False, session=transaction.session)
+        changed = [touched(_voeux(held.get(id)), _voeux(row)) for id, row in newer.items()]
+        await mark(transaction, MARQUES.name, set().union(*changed))
+    return len(newer)
+
+
+def _is_newer(event: Received[Any], held: Document | None) -> bool:
+    return held is None or held[RANK] < event.version.rank
+
+
+def _row(id: str, event: Received[candidatures_pb2.CandidatureAccueil]) -> Document:
+    if event.message is None:
+        return {"_id": id, RANK: event.version.rank, GONE: True}
+    # A candidate has one wish for a formation, and is counted there once.
+    voeux = {
+        voeu.formation: {"formation": voeu.formation, "etat": voeu.etat, "propose": bool(voeu.proposition_le)}
+        for voeu in event.message.voeux
+    }
+    return {"_id": id, RANK: event.version.rank, "voeux": list(voeux.values())}
+
+
+def _voeux(row: Document | None) -> frozenset[Voeu]:
+    return frozenset(_voeu(voeu) for voeu in (row or {}).get("voeux", ()))
+
+
+async def compute_chiffres(transaction: Transaction, formations: Sequence[str]) -> None:
+    """Count the candidates of these formations, and store their figures."""
+    counted, now = await _count(transaction, formations), technical_clock()
+    writes = [
+        ReplaceOne({"_id": id}, {"_id": id, **asdict(counted[id]), "calcule_le": now}, upsert=True)
+        if id in counted
+        else DeleteOne({"_id": id})
+        for id in formations
+    ]
+    await transaction[CHIFFRES.name].bulk_write(writes, ordered=False, session=transaction.session)
+
+
+async def _count(transaction: Transaction, formations: Sequence[str]) -> dict[str, Candidatures]:
+    return count([voeux for formation in formations for voeux in await _alike(transaction, formation)])
+
+
+async def _alike(transaction: Transaction, formation: str) -> list[tuple[Voeu, int]]:
+    """The wishes for a formation, by how they stand: what comes here does not grow with the candidates."""
+    its = {"$match": {"voeux.formation": formation}}
+    groups = transaction[CANDIDATURES.name].aggregate(
+        [its, {"$unwind": "$voeux"}, its, {"$group": {"_id": "$voeux", "number": {"$sum": 1}}}],
+        session=transaction.session,
+    )
+    return [(_voeu(group["_id"]), group["number"]) for group in await groups.to_list(None)]
+
+
+async def mark_all(database: Database) -> None:
+    """Have every formation counted again that has figures or candidates."""
+    stored = await database[CHIFFRES.name].distinct("_id")
+    wished = await database[CANDIDATURES.name].distinct("voeux.formation")
+    for some in batched(sorted({*stored, *wished}), _MARKED_TOGETHER, strict=False):
+        await transactions(database)(partial(mark, collection=MARQUES.name, keys=some))
+
+
+async def verify(database: Database) -> tuple[int, list[Ecart]]:
+    """Count every candidate again: how many formations there are, and where what is stored differs.
+
+    What differs at first sight is looked at again in one instant, and left alone while it is about to be counted.
+    """
+    alike: Counter[Voeu] = Counter()
+    async for row in database[CANDIDATURES.name].find({}):
+        alike.update(_voeux(row))
+    counted = count(alike.items())
+    stored = {row["_id"]: _comptage(row).candidatures async for row in database[CHIFFRES.name].find({})}
+    formations = sorted({*counted, *stored})
+    suspects = [id for id in formations if compare(id, stored.get(id), counted.get(id))]
+    found: list[Ecart] = []
+    for some in batched(suspects, COUNTED_TOGETHER, strict=False):
+        found += await transactions(database)(partial(_verify, formations=some))
+    return len(formations), found
+
+
+async def _verify(transaction: Transaction, formations: Sequence[str]) -> list[Ecart]:
+    under_way = await waiting(transaction, MARQUES.name, formations)
+    rows = transaction[CHIFFRES.name].find({"_id": {"$in": list(formations)}}, session=transaction.session)
+    stored = {row["_id"]: _comptage(row).candidatures for row in await rows.to_list(None)}
+    counted = await _count(transaction, formations)
+    settled = [id for id in formations if id not in under_way]
+    return [ecart for id in settled for ecart in compare(id, stored.get(id), counted.get(id))]
+
 
 def _formation(document: Document) -> Formation:
     return Formation(
@@ -62,3 +213,12 @@ def _formation(document: Document) -> Formation:
         capacite=document["capacite"],
         apprentissage=document["apprentissage"],
     )
+
+
+def _voeu(document: Document) -> Voeu:
+    return Voeu(document["formation"], document["etat"], document["propose"])
+
+
+def _comptage(document: Document) -> Comptage:
+    figures = {figure.name: document[figure.name] for figure in fields(Candidatures)}
+    return Comptage(Candidatures(**figures), document["calcule_le"])

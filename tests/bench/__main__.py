@@ -12,7 +12,7 @@ from infra.local.processes import free_ports, start_all, stop_all
 from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
-from tests.bench import chain, gateway, offer, siecle
+from tests.bench import chain, gateway, offer, operation, siecle
 from tests.bench.measures import Bar, table
 
 _RUNS = 5
@@ -37,7 +37,7 @@ async def _measure(folder: Path) -> list[Bar]:
     ports = Ports(mongodb=mongodb_port, kafka=kafka_port, kafka_controller=controller_port)
     running = await start_all([mongodb(ports, folder), kafka(ports, folder)], folder)
     try:
-        return [
+        bars = [
             await offer.measure(ports.mongodb_uri, _offer(folder), runs=_RUNS),
             *await siecle.measure(ports.mongodb_uri, runs=_RUNS),
             await siecle.measure_memory(ports.mongodb_uri, folder, runs=_RUNS),
@@ -46,6 +46,8 @@ async def _measure(folder: Path) -> list[Bar]:
         ]
     finally:
         stop_all(running)
+    # It has a platform of its own.
+    return [*bars, await operation.measure(folder, runs=_RUNS)]
 
 
 def _offer(folder: Path) -> Path:

@@ -1,23 +1,31 @@
-"""`kill -9` of any one process while the offer is loaded: nothing acknowledged is lost, and the readers catch up."""
+"""`kill -9` of any one process while it works: nothing acknowledged is lost, and the readers catch up."""
 
 import asyncio
 import csv
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from generateur.ecoles import alter, generate_ecole
 from generateur.offre import generate, write_lycees, write_offre
+from generateur.siecle import write_eleves
+from infra.local.connexion import Personne, sign_in
+from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.platform import Platform, read_settings
-from infra.local.processes import Running, free_ports, launch, wait_ready
+from infra.local.processes import free_ports
 from kit.mongo import Database, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
+from tests.e2e.depots import Frontend
 from tests.e2e.running import PORTS
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+UAI = "0779000P"
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -57,19 +65,6 @@ async def load(platform: Platform, file: Path) -> int:
     return await process.wait()
 
 
-def find(platform: Platform, name: str) -> Running:
-    (found,) = [one for one in platform.running if one.part.name == name]
-    return found
-
-
-async def kill_and_restart(platform: Platform, name: str) -> None:
-    victim = find(platform, name)
-    victim.kill()
-    again = launch(victim.part, platform.settings.logs)
-    platform.running[platform.running.index(victim)] = again
-    await wait_ready(again)
-
-
 async def count(database: Database, places: int) -> int:
     return await database.formations.count_documents({"capacite": places, "_id": {"$regex": "^2025/"}})
 
@@ -87,7 +82,8 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
             return await count(database, now) > 0
 
         await eventually(begun, within=30)
-        await kill_and_restart(platform, victim)
+        platform.supervisor.kill9(victim)
+        await platform.supervisor.restart(victim)
         if await loading != 0:
             # Not acknowledged, so it is done again: what was already saved is not changed twice.
             assert await load(platform, file) == 0
@@ -99,3 +95,35 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         assert await count(source, places) == expected
         source.client.close()
         reader.client.close()
+
+
+async def find_frontend(platform: Platform) -> Frontend:
+    """The administrator of the lycée of the demonstration, signed in."""
+    settings = platform.settings
+    (compte,) = [c for c in comptes(settings.demonstration) if c.nom_court == "administrateur"]
+    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp("administrateur"))
+    jetons = await sign_in(settings.identity_url, settings.ports.courriels_url, personne)
+    return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)
+
+
+async def test_killing_any_process_while_students_are_imported_loses_nothing(platform: Platform) -> None:
+    uri = platform.settings.ports.mongodb_uri
+    source, reader = open_database(uri, "eleves"), open_database(uri, "pilotage")
+    frontend = await find_frontend(platform)
+    lycee = replace(generate_ecole(UAI, session=2025, terminales=900, seed=7), exportee_le=datetime(2025, 1, 6, 8, 0))  # noqa: DTZ001
+    for number, victim in enumerate(("eleves", "mongodb", "kafka", "pilotage", "identity", "gateway")):
+        lycee = alter(lycee, part=0.5, seed=number, departs=10, arrivees=15)
+        id = await frontend.deposit(UAI, {"Eleves.xml": write_eleves(lycee)})
+        platform.supervisor.kill9(victim)
+        await platform.supervisor.restart(victim)
+        assert (await frontend.ended(id))["etat"] == "TERMINE"
+        present = {d["_id"] for d in await source.eleves.find({"uai": UAI, "parti_le": None}).to_list(None)}
+        assert len(present) == len(lycee.eleves)
+
+        async def caught_up(expected: set[str] = present) -> bool:
+            seen = await reader.eleves.find({"uai": UAI, "present": True}).to_list(None)
+            return {document["_id"] for document in seen} == expected
+
+        await eventually(caught_up, within=90)
+    source.client.close()
+    reader.client.close()

@@ -7,6 +7,7 @@ from kit.mongo import Database, Document
 from services.eleves.domain import Eleve
 from services.eleves.portee import Portee
 from services.eleves.store.eleves import ELEVE, ELEVES
+from socle.principal import Lieu
 from socle.series import Serie
 
 
@@ -64,29 +65,31 @@ async def find_elsewhere(database: Database, *, session: int, uai: str, ines: It
 async def list_eleves(
     database: Database,
     portee: Portee,
+    lieu: Lieu,
     *,
     session: int,
-    uai: str,
     filtre: Filtre,
     first: int,
     after: tuple[str, str] | None,
 ) -> Page:
     """The students of a lycée that `portee` reaches, by name after the row (sort key, id)."""
     collection = database[ELEVES.name]
-    clauses = [{"session": session, "uai": uai}, _reached(portee), *_wanted(filtre)]
-    where: Document = {"$and": clauses}
+    where = _reached(portee, lieu, session) | _wanted(filtre)
+    if filtre.classe is not None:
+        classes = portee.classes_in(lieu)
+        where["siecle.classe"] = filtre.classe if classes is None or filtre.classe in classes else {"$in": []}
     page = where
     if after is not None:
         tri, eleve = after
-        page = {"$and": [*clauses, {"$or": [{"tri": {"$gt": tri}}, {"tri": tri, "_id": {"$gt": eleve}}]}]}
+        page = where | {"$or": [{"tri": {"$gt": tri}}, {"tri": tri, "_id": {"$gt": eleve}}]}
     cursor = collection.find(page).sort([("tri", 1), ("_id", 1)]).limit(first + 1)
     rows = [ELEVE.read(document) for document in await cursor.to_list(first + 1)]
     return Page(rows, await collection.count_documents(where))
 
 
-async def list_classes(database: Database, portee: Portee, *, session: int, uai: str) -> list[Classe]:
+async def list_classes(database: Database, portee: Portee, lieu: Lieu, *, session: int) -> list[Classe]:
     """The classes of a lycée that `portee` reaches, by code."""
-    match: Document = {"$and": [{"session": session, "uai": uai, "parti_le": None}, _reached(portee)]}
+    match = _reached(portee, lieu, session) | _wanted(Filtre())
     stages = [{"$match": match}, {"$group": {"_id": "$siecle.classe", "effectif": {"$sum": 1}}}]
     groups = await database[ELEVES.name].aggregate(stages).to_list(None)
     return sorted(
@@ -95,25 +98,17 @@ async def list_classes(database: Database, portee: Portee, *, session: int, uai:
     )
 
 
-def _reached(portee: Portee) -> Document:
-    followed = [
-        {"uai": uai, "siecle.classe": {"$in": sorted(classes)}} for uai, classes in sorted(portee.classes.items())
-    ]
-    return {
-        "$or": [
-            {"uai": {"$in": sorted(portee.uais)}},
-            {"academie": {"$in": sorted(portee.academies)}},
-            *followed,
-        ]
-    }
+def _reached(portee: Portee, lieu: Lieu, session: int) -> Document:
+    """Plain equalities where it reaches the whole lycée, as it nearly always does: the store then walks the index."""
+    classes = portee.classes_in(lieu)
+    reached: Document = {"session": session, "uai": lieu.uai}
+    return reached if classes is None else reached | {"siecle.classe": {"$in": sorted(classes)}}
 
 
-def _wanted(filtre: Filtre) -> list[Document]:
-    clauses: list[Document] = [{"parti_le": {"$ne": None} if filtre.partis else None}]
-    if filtre.classe is not None:
-        clauses.append({"siecle.classe": filtre.classe})
+def _wanted(filtre: Filtre) -> Document:
+    wanted: Document = {"parti_le": {"$ne": None} if filtre.partis else None}
     if filtre.serie is not None:
-        clauses.append({"siecle.serie": filtre.serie})
+        wanted["siecle.serie"] = filtre.serie
     if filtre.avec_tache is not None:
-        clauses.append({"tache": {"$ne": None} if filtre.avec_tache else None})
-    return clauses
+        wanted["tache"] = {"$ne": None} if filtre.avec_tache else None
+    return wanted

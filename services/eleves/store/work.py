@@ -8,7 +8,9 @@ from kit.mongo.migrations import Layout
 from kit.outbox import rows
 from kit.vault.keys import KEYS
 from services.eleves.store.courriels import COURRIELS
+from services.eleves.store.dossiers import DOSSIERS, Dossiers
 from services.eleves.store.eleves import ELEVES, Eleves
+from services.eleves.store.formations import FORMATIONS
 from services.eleves.store.imports import ENVOIS, IMPORTS, Imports
 from socle.projections import calendrier, habilitations
 
@@ -17,6 +19,8 @@ LAYOUT = Layout(
         rows.OUTBOX,
         ELEVES,
         COURRIELS,
+        DOSSIERS,
+        FORMATIONS,
         IMPORTS,
         *ENVOIS,
         KEYS,
@@ -32,6 +36,7 @@ class Work:
     def __init__(self, transaction: Transaction, generation: int) -> None:
         self.eleves = Eleves(transaction, generation)
         self.imports = Imports(transaction, generation)
+        self.dossiers = Dossiers(transaction, generation)
 
 
 def transactor(

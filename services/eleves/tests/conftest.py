@@ -20,7 +20,8 @@ from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
 from proto.identity.v1 import habilitations_pb2
-from services.eleves.app import create_app, subscriptions
+from services.eleves.app import create_app
+from services.eleves.consumers import subscriptions
 from services.eleves.settings import ElevesSettings
 from services.eleves.store.work import LAYOUT
 from socle.rubriques import Role
@@ -67,7 +68,7 @@ class Client:
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole GraphQL answer."""
-        async with httpx.AsyncClient(base_url=self.url, headers=self.headers) as http:
+        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=30) as http:
             answer = await http.post("/graphql", json={"query": query, "variables": variables})
         found: dict[str, Any] = answer.json()
         return found
@@ -84,7 +85,7 @@ class Client:
 
     async def put(self, url: str, content: bytes) -> httpx.Response:
         """Send a file to its address."""
-        async with httpx.AsyncClient(base_url=self.url, headers=self.headers) as http:
+        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=30) as http:
             return await http.put(urlsplit(url).path, content=content)
 
     async def send(self, *contents: bytes, uai: str = UAI) -> str:
@@ -162,8 +163,9 @@ async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> Asy
 
 @pytest.fixture
 async def topics(create_topics: CreateTopics, store: Database) -> None:
-    own = [topic_of("creteil", "eleves.eleves.v1"), topic_of("rennes", "eleves.eleves.v1")]
-    await create_topics([*own, *(s.topic for s in subscriptions(store))])
+    names = ("eleves.eleves.v1", "eleves.candidatures.v1", "eleves.accueil.v1")
+    own = [topic_of(academie, name) for academie in ("creteil", "rennes") for name in names]
+    await create_topics([*own, *(s.topic for s in subscriptions(store, ()))])
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from services.eleves.siecle.refus import FichierRefuse, FichierVide
 from services.eleves.store import courriels
 from services.eleves.store.listes import find_elsewhere, find_school
 from services.eleves.store.work import Work
+from services.eleves.usecases.dossiers import attach
 
 BAIL = timedelta(minutes=2)
 """How long a process may be silent at work before another takes it over; reading the largest file takes seconds."""
@@ -76,6 +77,10 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
     for chunk in batched(remaining, _CHUNK, strict=False):
         left -= len(chunk)
         await _apply(deps, held.id, titulaire, planned.connus, chunk, restants=left)
+        await attach(deps.transact, [c.eleve for c in chunk], ouvertes=deps.academies)
+    if held.travail is not None and held.travail.essais > 1:
+        # A process before this one may have died between a chunk and the files of its students.
+        await attach(deps.transact, [c.eleve for c in planned.changements], ouvertes=deps.academies)
     await courriels.free(deps.database, planned.former.items())
 
     async def finish(work: Work) -> ImportSiecle:
@@ -209,6 +214,20 @@ async def take_next(deps: Deps, *, titulaire: str) -> ImportSiecle | None:
         now: datetime = deps.clock()
         found = await work.imports.next_in_line(now=now)
         return None if found is None else await work.imports.save(found.take(titulaire, now=now, bail=BAIL))
+
+    return await deps.transact(body)
+
+
+async def take_again(deps: Deps, id: str, *, titulaire: str) -> ImportSiecle:
+    """Begin once more the import that `titulaire` has.
+
+    Raises:
+        AutreTitulaire: another process has taken it over.
+    """
+
+    async def body(work: Work) -> ImportSiecle:
+        held = await work.imports.get(id)
+        return await work.imports.save(held.take_again(titulaire, now=deps.clock(), bail=BAIL))
 
     return await deps.transact(body)
 

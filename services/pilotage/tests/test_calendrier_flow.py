@@ -1,25 +1,18 @@
 """The calendar through its real doors: who changes it, who sees it, and the copy the others decide by."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from kit.auth import service_tokens
 from kit.consumer.loop import Consumer
-from kit.mongo import Database, open_database
+from kit.mongo import Database
 from kit.mongo.migrations import Layout, generation
-from kit.settings import Mode
-from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
 from kit.testing.running import running
-from kit.testing.serving import Serving, free_port, serve
+from kit.testing.serving import Serving
 from kit.testing.waiting import eventually
-from services.pilotage.app import create_app, subscriptions
-from services.pilotage.settings import PilotageSettings
-from services.pilotage.store import LAYOUT, transactor
+from services.pilotage.store.calendriers import transactor
 from services.pilotage.usecases import load_shipped
 from socle.fenetres import CodeFenetre
 from socle.projections import calendrier
@@ -30,42 +23,10 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
-    name = f"{unique_prefix.rstrip('.')}_pilotage"
-    opened = open_database(mongodb_uri, name)
-    await LAYOUT.migrate(opened)
-    yield opened
-    await database.client.drop_database(name)
-    opened.client.close()
-
-
-@pytest.fixture
-async def served(
-    store: Database,
-    mongodb_uri: str,
-    kafka_bootstrap_servers: str,
-    unique_prefix: str,
-    issuer: Issuer,
-    create_topics: CreateTopics,
-    tmp_path: Path,
-) -> AsyncIterator[Serving]:
-    service_tokens.create_keys(tmp_path, ("pilotage",))
-    await create_topics([calendrier.TOPIC, *(s.topic for s in subscriptions(store))])
+async def served(store: Database, served: Serving) -> Serving:
+    """The service, with the calendars that ship."""
     await load_shipped(transactor(store, generation=await generation(store)))
-    port = free_port()
-    settings = PilotageSettings(
-        mode=Mode.LOCAL,
-        mongodb_uri=mongodb_uri,
-        kafka_bootstrap_servers=kafka_bootstrap_servers,
-        prefixe_topics=unique_prefix,
-        prefixe_bases=f"{unique_prefix.rstrip('.')}_",
-        identity_url=issuer.url,
-        identity_grpc=f"127.0.0.1:{free_port()}",
-        cles_services=tmp_path,
-        pilotage_port=port,
-    )
-    async with serve(create_app(settings), port=port) as serving:
-        yield serving
+    return served
 
 
 QUERY = "query($a: String) { calendrier(session: 2025, academie: $a) { fenetres { code fermeture fuseau } } }"

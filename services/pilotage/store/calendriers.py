@@ -1,4 +1,4 @@
-"""What `pilotage` keeps. The only module of this service with MongoDB's words."""
+"""The calendars that `pilotage` keeps and publishes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,9 @@ from functools import partial
 
 from kit.mongo import Collection, Database, Document, Transaction, Transactor
 from kit.mongo.aggregates import Aggregates, Kind
-from kit.mongo.migrations import Layout
 from kit.outbox import rows
 from kit.versions import Version
 from services.pilotage.domain import CalendrierSession
-from socle.projections import habilitations
 from socle.projections.calendrier import (
     TOPIC,
     derogations_document,
@@ -26,7 +24,6 @@ CALENDRIERS = Collection(
     readers="toute personne connectée ; les autres services par les événements",
     kept="la session et son archive",
 )
-LAYOUT = Layout(collections=(rows.OUTBOX, CALENDRIERS, *habilitations.COLLECTIONS))
 
 
 def _document(held: CalendrierSession) -> Document:
@@ -68,11 +65,11 @@ def transactor(
 
 
 @dataclass(frozen=True, slots=True)
-class Reads:
-    """What is read outside a transaction."""
+class Calendriers:
+    """Calendars read outside a transaction."""
 
     database: Database
 
-    async def calendrier(self, session: int) -> CalendrierSession | None:
+    async def get(self, session: int) -> CalendrierSession | None:
         document = await self.database[CALENDRIERS.name].find_one({"_id": str(session)})
         return None if document is None else _CALENDRIER.read(document)

@@ -1,39 +1,18 @@
-"""The subgraph of `pilotage`: translation only."""
+"""The calendar in the subgraph: translation only."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
 
 import strawberry
 
-from kit.clock import Clock
 from kit.errors import Refusal
-from kit.graphql.endpoint import Schema
 from kit.graphql.refusals import Refus, refusals
-from kit.mongo import Transactor
 from services.pilotage import policy, usecases
 from services.pilotage.domain import CalendrierSession
-from services.pilotage.store import Reads, Work
+from services.pilotage.schema.context import Info
 from socle import fenetres
 from socle.academies import find_academie
 from socle.fenetres import CodeFenetre, EtatFenetre
-from socle.principal import Principal
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What resolvers see of a request; `writer` gives the caller with rights fresh enough to change something."""
-
-    principal: Principal | None
-    reads: Reads
-    transact: Transactor[Work]
-    session: int
-    campaign_clock: Clock
-    writer: Callable[[], Awaitable[Principal | None]]
-
-
-type Info = strawberry.Info[Context, None]
 
 strawberry.enum(CodeFenetre, description="Ce sur quoi porte une fenêtre du calendrier.")
 strawberry.enum(EtatFenetre, description="Où l'on en est d'une fenêtre : avant, pendant, en retard, après.")
@@ -134,7 +113,7 @@ class Query:
     ) -> Calendrier | None:
         context = info.context
         policy.require_read(context.principal)
-        held = await context.reads.calendrier(session or context.session)
+        held = await context.stores.calendriers.get(session or context.session)
         slug = None if academie is None else _slug(academie)
         return None if held is None else Calendrier.of(held, slug, context.campaign_clock())
 
@@ -176,6 +155,3 @@ def _slug(academie: str) -> str:
     if found is None:
         raise AcademieInconnue(f"« {academie} » n'est pas une académie.", champ="academie")
     return found.slug
-
-
-SCHEMA = Schema(query=Query, mutation=Mutation)

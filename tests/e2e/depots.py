@@ -1,0 +1,74 @@
+"""Sending SIECLE files as a frontend does: announced through the gateway, put where it says, followed to the end."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from kit.testing.waiting import eventually
+
+_DEMANDER = """
+mutation($uai: ID!, $fichiers: [FichierInput!]!) {
+  demanderDepot(uai: $uai, fichiers: $fichiers) { import { id } fichiers { url } refus { code message } }
+}
+"""
+_SUIVRE = """
+query($id: ID!) {
+  importSiecle(id: $id) {
+    etat refus { code message }
+    rapport { acceptees nouveaux modifies inchanges partis rejetees }
+  }
+}
+"""
+_FINIS = frozenset({"TERMINE", "REFUSE", "ECHOUE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """Someone signed in, at the gateway."""
+
+    gateway: str
+    token: str
+
+    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole GraphQL answer."""
+        async with httpx.AsyncClient(headers=self._headers, timeout=20) as client:
+            answer = await client.post(f"{self.gateway}/graphql", json={"query": query, "variables": variables})
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def deposit(self, uai: str, fichiers: Mapping[str, bytes]) -> str:
+        """Send these files; on return they are acknowledged. The id of the import."""
+        announced = await self.ask(
+            _DEMANDER,
+            uai=uai,
+            fichiers=[
+                {"nom": nom, "taille": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                for nom, content in fichiers.items()
+            ],
+        )
+        depot = announced["data"]["demanderDepot"]
+        assert depot["refus"] == []
+        async with httpx.AsyncClient(headers=self._headers, timeout=20) as client:
+            for fichier, content in zip(depot["fichiers"], fichiers.values(), strict=True):
+                answer = await client.put(fichier["url"], content=content)
+                assert answer.status_code == 202, answer.text
+        return str(depot["import"]["id"])
+
+    async def ended(self, id: str, *, within: float = 60.0) -> dict[str, Any]:
+        """The import once it is over, whatever is away meanwhile."""
+
+        async def over() -> dict[str, Any] | None:
+            answer = await self.ask(_SUIVRE, id=id)
+            found: dict[str, Any] | None = (answer.get("data") or {}).get("importSiecle")
+            return found if found is not None and found["etat"] in _FINIS else None
+
+        found = await eventually(over, within=within)
+        assert found is not None
+        return found
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
