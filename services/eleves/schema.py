@@ -62,26 +62,8 @@ class Etablissement:
         avec_tache: bool | None = None,
         partis: bool = False,
     ) -> Connection[Eleve] | None:
-        context = info.context
-        deps, lieu = context.deps, lieu_of(self.uai)
-        portee = policy.require_see(policy.require_account(context.principal), lieu, now=deps.clock())
-        cursor = decode_cursor(after, length=2)
-        page = await list_eleves(
-            deps.database,
-            portee,
-            lieu,
-            session=session or context.session,
-            filtre=Filtre(classe=classe, serie=serie, avec_tache=avec_tache, partis=partis),
-            first=page_size(first),
-            after=None if cursor is None else (cursor[0], cursor[1]),
-        )
-        return connection(
-            page.rows,
-            first=first,
-            total=page.total,
-            node=Eleve.of,
-            cursor=lambda eleve: encode_cursor(sort_key(eleve), eleve.id),
-        )
+        filtre = Filtre(classe=classe, serie=serie, avec_tache=avec_tache, partis=partis)
+        return await _list(info.context, self.uai, session, filtre, first=first, after=after)
 
     @strawberry.field(
         description=(
@@ -126,8 +108,53 @@ class Etablissement:
         return cls(uai=uai)
 
 
+async def _list(
+    context: Context, uai: str, session: int | None, filtre: Filtre, *, first: int, after: str | None
+) -> Connection[Eleve]:
+    deps, lieu = context.deps, lieu_of(uai)
+    portee = policy.require_see(policy.require_account(context.principal), lieu, now=deps.clock())
+    cursor = decode_cursor(after, length=2)
+    page = await list_eleves(
+        deps.database,
+        portee,
+        lieu,
+        session=session or context.session,
+        filtre=filtre,
+        first=page_size(first),
+        after=None if cursor is None else (cursor[0], cursor[1]),
+    )
+    return connection(
+        page.rows,
+        first=first,
+        total=page.total,
+        node=Eleve.of,
+        cursor=lambda eleve: encode_cursor(sort_key(eleve), eleve.id),
+    )
+
+
 @strawberry.type
 class Query:
+    @strawberry.field(
+        description=(
+            "Les élèves de terminale d'un établissement, comme son champ du même nom, même si l'offre ne répond pas. "
+            "Absents si le service ne répond pas."
+        )
+    )
+    async def eleves(
+        self,
+        info: Info,
+        uai: strawberry.ID,
+        session: int | None = None,
+        first: int = 20,
+        after: str | None = None,
+        classe: str | None = None,
+        serie: Serie | None = None,
+        avec_tache: bool | None = None,
+        partis: bool = False,
+    ) -> Connection[Eleve] | None:
+        filtre = Filtre(classe=classe, serie=serie, avec_tache=avec_tache, partis=partis)
+        return await _list(info.context, uai, session, filtre, first=first, after=after)
+
     @strawberry.field(
         name="importSiecle", description="Un envoi de fichiers SIECLE, pour le suivre ; absent s'il n'existe pas."
     )

@@ -129,21 +129,26 @@ class Compte:
 
 @strawberry.type
 class Query:
-    @strawberry.field(description="La personne connectée.")
-    async def moi(self, info: Info) -> Compte:
+    @strawberry.field(
+        description="La personne connectée ; absente si personne ne l'est, ou si le service ne répond pas."
+    )
+    async def moi(self, info: Info) -> Compte | None:
         principal = policy.require_active(info.context.principal)
         return await Compte.resolve_reference(info, strawberry.ID(principal.compte))
 
-    @strawberry.field(description="Un compte parmi ceux que l'on gère, ou le sien.")
-    async def compte(self, info: Info, id: strawberry.ID) -> Compte:
+    @strawberry.field(
+        description="Un compte parmi ceux que l'on gère, ou le sien ; absent sinon, ou si le service ne répond pas."
+    )
+    async def compte(self, info: Info, id: strawberry.ID) -> Compte | None:
         return await Compte.resolve_reference(info, id)
 
     @strawberry.field(
-        description="Les comptes que l'on gère parmi ceux qui ont un rôle ou un droit dans un établissement, par nom."
+        description="Les comptes que l'on gère parmi ceux qui ont un rôle ou un droit dans un établissement, par nom ; "
+        "absents si le service ne répond pas."
     )
     async def utilisateurs(
         self, info: Info, uai: strawberry.ID, first: int = 20, after: str | None = None
-    ) -> Connection[Compte]:
+    ) -> Connection[Compte] | None:
         principal = policy.require_active(info.context.principal)
         cursor = decode_cursor(after, length=2)
         page = await users_of(

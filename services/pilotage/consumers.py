@@ -30,8 +30,8 @@ from services.pilotage.store.resultats import Resultats, compute, mark_all
 from socle.projections import habilitations
 from socle.topics import topic_of
 
-_SCHOOLS_AT_ONCE = 10
-_FORMATIONS_AT_ONCE = 20
+_SCHOOLS_AT_ONCE = 5
+_FORMATIONS_AT_ONCE = 100
 _MEASURE_SECONDS = 30.0
 
 _log = get_logger(__name__)

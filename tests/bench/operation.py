@@ -44,15 +44,15 @@ query TableauDeBord($uai: ID!) {
   moi { prenom nom roles { role } droits { rubrique niveau } }
   etablissement(uai: $uai) {
     nom commune
-    eleves(first: 35) {
-      totalCount pageInfo { hasNextPage endCursor }
-      edges { node { id nom prenoms classe serie boursier courriel tache { type } } }
-    }
-    indicateurs { etablissement { ...Tous } academie { ...Tous } nation { ...Tous } }
     formations(first: 20) {
       edges { node { id libelle capacite rapport { etat chiffres { places voeuxConfirmes propositions acceptes } } } }
     }
   }
+  eleves(uai: $uai, first: 35) {
+    totalCount pageInfo { hasNextPage endCursor }
+    edges { node { id nom prenoms classe serie boursier courriel tache { type } } }
+  }
+  indicateurs(uai: $uai) { etablissement { ...Tous } academie { ...Tous } nation { ...Tous } }
 }
 fragment Tous on Indicateurs { calculeLe ensemble { ...Chiffres } series { ...Chiffres } }
 fragment Chiffres on ChiffresIndicateurs {
@@ -95,7 +95,7 @@ async def _platform(folder: Path) -> AsyncIterator[tuple[Platform, Frontend]]:
 
         async def complete() -> bool:
             answer = await chef.ask(OPERATION, uai=_UAI)
-            counted = answer["data"]["etablissement"]["indicateurs"]["etablissement"]["ensemble"]
+            counted = answer["data"]["indicateurs"]["etablissement"]["ensemble"]
             return bool(counted["vivier"] == len(lycee.eleves) and counted["inscrits"])
 
         await eventually(complete, within=60)

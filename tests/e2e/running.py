@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.local.processes import free_ports
 
@@ -83,3 +84,14 @@ async def running(folder: Path) -> AsyncIterator[Up]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 60)
+
+
+def path_to_root(trace: list[dict[str, Any]], span: dict[str, Any]) -> list[tuple[str, str]]:
+    """The span and those above it, as (service, name)."""
+    by_id = {one["id"]: one for one in trace}
+    path = []
+    current: dict[str, Any] | None = span
+    while current is not None:
+        path.append((current["localEndpoint"]["serviceName"], current["name"]))
+        current = by_id.get(current.get("parentId", ""))
+    return path

@@ -11,7 +11,7 @@ import pytest
 
 from infra.local.processes import free_ports
 from kit.testing.waiting import eventually
-from tests.e2e.running import PORTS, running, start
+from tests.e2e.running import PORTS, path_to_root, running, start
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -22,17 +22,6 @@ async def find_trace(zipkin: str) -> list[dict[str, Any]]:
         traces = (await client.get("/api/v2/traces", params={"serviceName": "rapports", "limit": 50})).json()
     wanted = {"offre command", "outbox send", "consume"}
     return next((trace for trace in traces if wanted <= {span["name"] for span in trace}), [])
-
-
-def path_to_root(trace: list[dict[str, Any]], span: dict[str, Any]) -> list[tuple[str, str]]:
-    """The span and those above it, as (service, name)."""
-    by_id = {one["id"]: one for one in trace}
-    path = []
-    current: dict[str, Any] | None = span
-    while current is not None:
-        path.append((current["localEndpoint"]["serviceName"], current["name"]))
-        current = by_id.get(current.get("parentId", ""))
-    return path
 
 
 async def test_the_platform_starts_serves_traces_and_stops_without_leaving_anything(tmp_path: Path) -> None:

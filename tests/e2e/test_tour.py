@@ -20,16 +20,17 @@ from tests.e2e.running import Up, running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
-SERVICES = ("IDENTITY_PORT", "OFFRE_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT")
+SERVICES = ("IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT")
 UAI = "0779000P"
 OPERATION = """
 query Tout($uai: ID!) {
   moi { id prenom nom courriel droits { rubrique } }
   etablissement(uai: $uai) {
     nom
-    formations(first: 5) { edges { node { id libelle rapport { etat chiffres { places } } } } }
+    formations(first: 5) { edges { node { id libelle rapport { etat chiffres { places voeuxConfirmes } } } } }
   }
-  calendrier(session: 2025) { session fenetres { code } }
+  eleves(uai: $uai, first: 5) { totalCount edges { node { nom classe } } }
+  indicateurs(uai: $uai) { etablissement { ensemble { vivier inscrits } } nation { ensemble { vivier inscrits } } }
 }
 """
 
@@ -72,7 +73,7 @@ def blocks(readme: str) -> list[tuple[str, str]]:
 
 async def test_the_readmes_tour_gives_what_it_says(up: Up) -> None:
     pairs = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(pairs) == 4
+    assert len(pairs) == 7
     script = ""
     for number, (text, _) in enumerate(pairs):
         script += f"{text}\necho; echo '--- {number}'\n"
@@ -137,6 +138,8 @@ async def test_no_door_opens_to_nobody_or_to_a_forged_token(up: Up) -> None:
         "PASSERELLE_PORT": "{ moi { nom } }",
         "IDENTITY_PORT": "{ moi { nom } }",
         "OFFRE_PORT": f'{{ etablissement(uai: "{UAI}") {{ nom }} }}',
+        "ELEVES_PORT": '{ _entities(representations: [{__typename: "Etablissement", uai: "0779000P"}]) '
+        "{ ... on Etablissement { eleves { totalCount } } } }",
         "PILOTAGE_PORT": "{ calendrier(session: 2025) { session } }",
         "RAPPORTS_PORT": '{ _entities(representations: [{__typename: "Formation", id: "2025/90000"}]) '
         "{ ... on Formation { rapport { etat } } } }",
@@ -185,7 +188,7 @@ async def test_the_trace_of_an_operation_goes_from_the_gateway_through_each_subg
                 and len(path) > 3
                 for path in paths
             )
-            for name in ("identity", "offre", "pilotage", "rapports")
+            for name in ("identity", "offre", "eleves", "pilotage", "rapports")
         )
 
     await eventually(complete, within=30)
@@ -222,15 +225,18 @@ async def test_nothing_that_a_person_typed_or_was_given_is_in_any_log_span_or_me
 
 async def test_with_one_service_away_the_others_are_answered_and_what_is_missing_is_said(up: Up) -> None:
     token = (await jetons(up, "chef")).access_token
-    for name, kept in (("rapports", "etablissement"), ("pilotage", "etablissement"), ("offre", "calendrier")):
+    roots = {"identity": "moi", "offre": "etablissement", "eleves": "eleves", "pilotage": "indicateurs"}
+    for name in (*roots, "rapports"):
         process = find(name, up.process.pid)
         process.suspend()
         try:
             answer = await ask(up, token, OPERATION, uai=UAI)
         finally:
             process.resume()
-        assert answer["data"][kept] is not None
-        assert answer["data"]["moi"]["prenom"] == "Camille"
+        assert {root for root, found in answer["data"].items() if found is None} == {roots.get(name)} - {None}
+        if name == "rapports":
+            edges = answer["data"]["etablissement"]["formations"]["edges"]
+            assert [edge["node"]["rapport"] for edge in edges] == [None] * 5
         missing = [error for error in answer["errors"] if error["extensions"].get("service") == name]
         assert missing
         assert missing[0]["extensions"]["code"] == "SERVICE_INDISPONIBLE"

@@ -24,7 +24,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class Candidature(_message.Message):
     """Topic {academie}.eleves.candidatures.v1, key = session/candidat, compacted, nominative: the académie of the lycée.
-    The file of a candidate who is a student of one of its lycées; there is none for those in no lycée.
+    The file of a candidate who is a student of one of its lycées; there is none for those in no lycée. Erased (a
+    tombstone) when its student goes to another académie, or is its student no more.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

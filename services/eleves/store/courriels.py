@@ -6,6 +6,7 @@ address. The address itself is not there, but its fingerprint.
 
 from collections.abc import Iterable, Mapping
 
+from pymongo import DeleteOne
 from pymongo.errors import BulkWriteError
 
 from kit.mongo import Collection, Database
@@ -49,9 +50,9 @@ async def find_owners(database: Database, empreintes: Iterable[str]) -> dict[str
 
 async def free(database: Database, owners: Iterable[tuple[str, str]]) -> None:
     """Give addresses back (fingerprint and student), those that these students still hold."""
-    rows = [{"_id": key, "eleve": eleve} for key, eleve in owners]
-    if rows:
-        await database[COURRIELS.name].delete_many({"$or": rows})
+    given = [DeleteOne({"_id": key, "eleve": eleve}) for key, eleve in owners]
+    if given:
+        await database[COURRIELS.name].bulk_write(given, ordered=False)
 
 
 async def hand_over(database: Database, owners: Mapping[str, tuple[str, str]]) -> frozenset[str]:

@@ -32,8 +32,8 @@ ELEVES = Collection(
     },
     indexes=(
         Index(keys={"session": 1, "uai": 1, "tri": 1, "_id": 1}),
-        Index(keys={"session": 1, "siecle.ine_rnie": 1}, where={"siecle.ine_rnie": {"$type": "string"}}),
-        Index(keys={"session": 1, "siecle.ine_bea": 1}, where={"siecle.ine_bea": {"$type": "string"}}),
+        Index(keys={"session": 1, "siecle.ine_rnie": 1}),
+        Index(keys={"session": 1, "siecle.ine_bea": 1}),
     ),
     purpose="les élèves de terminale que les lycées inscrivent dans la campagne",
     readers="le lycée, qui suit ses classes, son académie",

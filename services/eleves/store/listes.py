@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from kit.mongo import Database, Document
 from services.eleves.domain import Eleve
@@ -9,6 +10,8 @@ from services.eleves.portee import Portee
 from services.eleves.store.eleves import ELEVE, ELEVES
 from socle.principal import Lieu
 from socle.series import Serie
+
+_KEYS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +53,13 @@ async def find_school(database: Database, *, session: int, uai: str) -> list[Ele
 
 async def find_elsewhere(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> list[Eleve]:
     """The students of other schools who have one of these INE."""
-    wanted = sorted(ines)
-    if not wanted:
-        return []
     collection = database[ELEVES.name]
     found: dict[str, Eleve] = {}
-    # Two questions rather than one with `$or`: each is a walk of its own index.
-    for champ in ("siecle.ine_rnie", "siecle.ine_bea"):
-        documents = await collection.find({"session": session, champ: {"$in": wanted}}).to_list(None)
-        found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
+    # Two questions rather than one with `$or`, and some keys at a time: each is a walk of its own index.
+    for some in batched(sorted(ines), _KEYS, strict=False):
+        for champ in ("siecle.ine_rnie", "siecle.ine_bea"):
+            documents = await collection.find({"session": session, champ: {"$in": list(some)}}).to_list(None)
+            found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
     return list(found.values())
 
 

@@ -30,6 +30,7 @@ BAIL = timedelta(minutes=2)
 """How long a process may be silent at work before another takes it over; reading the largest file takes seconds."""
 
 _CHUNK = 250
+_FOLLOWED = frozenset({"ine_rnie", "ine_bea", "uai", "academie", "parti_le"})
 _IN_MEMORY = 4 * 1024**2
 
 
@@ -62,8 +63,11 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
         Conflict: a student was changed meanwhile; to be done again.
         Unavailable: the store is away; to be done again.
     """
+    # The store looks the students up while a thread reads the file.
+    looking = asyncio.create_task(find_school(deps.database, session=held.session, uai=held.uai))
     try:
         controle = await _read(deps, held)
+        connus = await looking
     except FichierRefuse as refus:
         refused = refus
 
@@ -71,13 +75,15 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
             return await work.imports.save((await work.imports.get(held.id)).refuse(titulaire, refused))
 
         return await deps.transact(refuse)
-    planned = await _plan(deps, held, controle)
+    finally:
+        looking.cancel()
+    planned = await _plan(deps, held, controle, connus)
     remaining = planned.remaining
     left = len(remaining)
     for chunk in batched(remaining, _CHUNK, strict=False):
         left -= len(chunk)
         await _apply(deps, held.id, titulaire, planned.connus, chunk, restants=left)
-        await attach(deps.transact, [c.eleve for c in chunk], ouvertes=deps.academies)
+        await attach(deps.transact, [c.eleve for c in chunk if _concerns_files(c)], ouvertes=deps.academies)
     if held.travail is not None and held.travail.essais > 1:
         # A process before this one may have died between a chunk and the files of its students.
         await attach(deps.transact, [c.eleve for c in planned.changements], ouvertes=deps.academies)
@@ -114,8 +120,7 @@ def _check(sources: Sequence[tuple[str, IO[bytes]]], uai: str, session: int) -> 
     return check(read_documents(documents), uai=uai, session=session)
 
 
-async def _plan(deps: Deps, held: ImportSiecle, controle: Controle) -> _Plan:
-    connus = await find_school(deps.database, session=held.session, uai=held.uai)
+async def _plan(deps: Deps, held: ImportSiecle, controle: Controle, connus: Sequence[Eleve]) -> _Plan:
     matched = match(controle, connus, new_id=_ids(deps, held))
     ines = unmatched_ines(matched)
     ailleurs = await find_elsewhere(deps.database, session=held.session, uai=held.uai, ines=ines)
@@ -200,6 +205,11 @@ async def _apply(
         await work.eleves.save_all(others)
 
     await deps.transact(body)
+
+
+def _concerns_files(changement: Changement) -> bool:
+    """Whether the candidates' files may have to follow: they are found by INE, and told to where their student is."""
+    return changement.nature is Nature.NOUVEAU or not _FOLLOWED.isdisjoint(changement.champs)
 
 
 def _changes_academie(connus: Mapping[str, Eleve], changement: Changement) -> bool:

@@ -8,7 +8,7 @@ import strawberry
 
 from kit.clock import technical_clock
 from services.pilotage import indicateurs
-from services.pilotage.schema.context import Info
+from services.pilotage.schema.context import Context, Info
 from services.pilotage.secret import Ligne
 from services.pilotage.vues import Vue, VueEtablissement, view_school
 from socle.series import Serie
@@ -139,16 +139,26 @@ class Etablissement:
         "terminale. Réservé à qui a le droit « pilotage »."
     )
     async def indicateurs(self, info: Info, session: int | None = None) -> IndicateursEtablissement | None:
-        context = info.context
-        vue = await view_school(
-            context.resultats.load_many,
-            context.principal,
-            self.uai,
-            session or context.session,
-            now=technical_clock(),
-        )
-        return IndicateursEtablissement.of(vue)
+        return await _show(info.context, self.uai, session)
 
     @classmethod
     async def resolve_reference(cls, uai: strawberry.ID) -> Self:
         return cls(uai=uai)
+
+
+async def _show(context: Context, uai: str, session: int | None) -> IndicateursEtablissement:
+    year = session or context.session
+    vue = await view_school(context.resultats.load_many, context.principal, uai, year, now=technical_clock())
+    return IndicateursEtablissement.of(vue)
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(
+        description="Les indicateurs d'un établissement, comme son champ du même nom, même si l'offre ne répond pas. "
+        "Absents si le service ne répond pas."
+    )
+    async def indicateurs(
+        self, info: Info, uai: strawberry.ID, session: int | None = None
+    ) -> IndicateursEtablissement | None:
+        return await _show(info.context, uai, session)

@@ -25,7 +25,7 @@ from services.pilotage.indicateurs import (
     compare,
     count,
 )
-from services.pilotage.store.lignes import CANDIDATURES, ELEVES, FORMATIONS, MARQUES, school_key
+from services.pilotage.store.lignes import CANDIDATURES, ELEVES, FORMATIONS, MARQUES, among, rows_where, school_key
 from socle.academies import academie_of_uai
 from socle.series import Serie
 
@@ -71,7 +71,7 @@ class Resultats:
 async def compute(transaction: Transaction, schools: Sequence[str]) -> None:
     """Count these schools, and sum their académies and the nation."""
     now, held = technical_clock(), await _stored(transaction, {"_id": {"$in": list(schools)}})
-    counted = {id: await _count(transaction, id) for id in schools}
+    counted = await _count(transaction, schools)
     writes = [_write(id, _SCHOOL, _academie(id), comptage, now) for id, comptage in counted.items()]
     await transaction[RESULTATS.name].bulk_write(writes, ordered=False, session=transaction.session)
     changed = [id for id in schools if _comptage(held.get(id)) != counted[id]]
@@ -118,22 +118,25 @@ def _write(
     return ReplaceOne({"_id": id}, row, upsert=True)
 
 
-async def _count(transaction: Transaction, school: str) -> Comptage:
-    session, uai = _session(school), school.partition("/")[2]
-    students = await _rows(transaction, ELEVES.name, {"session": session, "uai": uai})
-    naming = await _rows(transaction, CANDIDATURES.name, {"session": session, "uai": uai})
+async def _count(transaction: Transaction, schools: Sequence[str]) -> dict[str, Comptage]:
+    """What is counted of each of these schools."""
+    read = {id: await _read_school(transaction, id) for id in schools}
+    wished = {f for _, candidatures, _ in read.values() for candidature in candidatures for f in candidature.formations}
+    told = await among(transaction, FORMATIONS.name, "_id", wished, "type")
+    types = {row["_id"]: row["type"] for row in told if "type" in row}
+    return {id: count(eleves, candidatures, types, known) for id, (eleves, candidatures, known) in read.items()}
+
+
+async def _read_school(transaction: Transaction, school: str) -> tuple[list[Eleve], list[Candidature], set[str]]:
+    """The students of a school, their candidatures with those that name it, and whom of those is known anywhere."""
+    of_school = {"session": _session(school), "uai": school.partition("/")[2]}
+    students = await rows_where(transaction, ELEVES.name, of_school)
+    naming = await rows_where(transaction, CANDIDATURES.name, of_school)
     here, named = {row["_id"] for row in students}, {row["eleve"] for row in naming}
-    others = await _rows(transaction, CANDIDATURES.name, {"eleve": {"$in": list(here - named)}})
-    elsewhere = await _rows(transaction, ELEVES.name, {"_id": {"$in": list(named - here)}}, "_id")
-    candidatures = [_candidature(row) for row in {row["_id"]: row for row in (*naming, *others)}.values()]
-    wished = {formation for candidature in candidatures for formation in candidature.formations}
-    types = await _rows(transaction, FORMATIONS.name, {"_id": {"$in": list(wished)}, GONE: {"$exists": False}}, "type")
-    return count(
-        [_eleve(row) for row in students if row["present"] or row["vivier_initial"]],
-        candidatures,
-        {row["_id"]: row["type"] for row in types},
-        {row["_id"] for row in elsewhere} | here,
-    )
+    others = await among(transaction, CANDIDATURES.name, "eleve", here - named)
+    elsewhere = await among(transaction, ELEVES.name, "_id", named - here, "_id")
+    eleves = [_eleve(row) for row in students if row["present"] or row["vivier_initial"]]
+    return eleves, [_candidature(row) for row in (*naming, *others)], here | {row["_id"] for row in elsewhere}
 
 
 def _academie(school: str) -> str | None:
@@ -142,14 +145,8 @@ def _academie(school: str) -> str | None:
     return None if found is None else found.slug
 
 
-async def _rows(transaction: Transaction, collection: str, where: Document, *only: str) -> list[Document]:
-    found = transaction[collection].find(where, dict.fromkeys(only, 1) or None, session=transaction.session)
-    rows: list[Document] = await found.to_list(None)
-    return rows
-
-
 async def _stored(transaction: Transaction, where: Document) -> Mapping[str, Document]:
-    return {row["_id"]: row for row in await _rows(transaction, RESULTATS.name, where)}
+    return {row["_id"]: row for row in await rows_where(transaction, RESULTATS.name, where)}
 
 
 async def mark_all(database: Database) -> None:
@@ -172,11 +169,8 @@ async def verify(database: Database) -> tuple[int, list[Ecart]]:
 async def _verify_schools(transaction: Transaction, schools: Sequence[str]) -> list[Ecart]:
     under_way = await waiting(transaction, MARQUES.name, schools)
     held = await _stored(transaction, {"_id": {"$in": list(schools)}})
-    ecarts: list[Ecart] = []
-    for id in schools:
-        if id not in under_way:
-            ecarts += compare(id, _comptage(held.get(id)), await _count(transaction, id))
-    return ecarts
+    counted = await _count(transaction, [id for id in schools if id not in under_way])
+    return [ecart for id, comptage in counted.items() for ecart in compare(id, _comptage(held.get(id)), comptage)]
 
 
 async def _verify_sums(transaction: Transaction) -> list[Ecart]:

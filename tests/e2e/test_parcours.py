@@ -1,15 +1,22 @@
-"""Every figure the platform shows a head of school, counted again from the files alone (tests/e2e/recompte.py)."""
+"""From a SIECLE file to the head of school: every figure counted again from the files alone, by tests/e2e/recompte.py;
+the trace of the upload; and nothing of a student where it should not be.
+"""
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+import zipfile
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from lxml import etree
 
 from infra.local import demonstration
 from infra.local.connexion import Personne, sign_in
@@ -18,7 +25,7 @@ from infra.local.processes import ROOT
 from kit.testing.waiting import eventually
 from tests.e2e.depots import Frontend
 from tests.e2e.recompte import Indicateurs, Recompte, recount
-from tests.e2e.running import Up, running
+from tests.e2e.running import Up, path_to_root, running
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -217,3 +224,72 @@ async def test_each_drafts_figures_are_those_of_the_candidates_files(
             "demissions": counted.demissions,
         }
     assert sum(formation["rapport"]["chiffres"]["acceptes"] for formation in drafts) > 0
+
+
+async def test_one_trace_goes_from_the_upload_through_the_outbox_and_kafka_to_the_projection_in_pilotage(
+    up: Up, shown: dict[str, dict[str, Any]]
+) -> None:
+    assert shown
+    wanted = [
+        ("pilotage", "consume"),
+        ("eleves", "outbox send"),
+        ("eleves", "import siecle"),
+        ("eleves", "put /depots/{fichier}"),
+    ]
+
+    async def found() -> bool:
+        async with httpx.AsyncClient(base_url=up.url("PORT_ZIPKIN"), timeout=20) as client:
+            asked: dict[str, str | int] = {"serviceName": "pilotage", "spanName": "consume", "limit": 200}
+            traces = (await client.get("/api/v2/traces", params=asked)).json()
+        return any(wanted == path_to_root(trace, span)[1:] for trace in traces for span in trace)
+
+    await eventually(found, within=30)
+
+
+async def test_nothing_of_a_student_is_in_any_span_log_metric_or_kafka_key(
+    up: Up, files: Files, shown: dict[str, dict[str, Any]]
+) -> None:
+    assert shown
+    secrets = [secret for eleve in students(files) for secret in eleve]
+    assert len(secrets) > 500
+    texts = {path.name: path.read_text(errors="replace") for path in sorted((up.folder / "logs").glob("*.log"))}
+    async with httpx.AsyncClient(timeout=20) as client:
+        texts["spans"] = (await client.get(f"{up.url('PORT_ZIPKIN')}/api/v2/traces", params={"limit": 3000})).text
+        for port in ("PASSERELLE_PORT", "IDENTITY_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
+            texts[port] = (await client.get(f"{up.url(port)}/metrics")).text
+    texts["Kafka keys"] = " ".join(await kafka_keys(f"127.0.0.1:{up.ports['PORT_KAFKA']}"))
+    lengths = {name: len(texts[name]) for name in ("spans", "eleves.log", "Kafka keys")}
+    assert min(lengths.values()) > 100, lengths
+    for where, text in texts.items():
+        held = text.casefold()
+        leaked = [secret for secret in secrets if secret.casefold() in held]
+        assert not leaked, f"something of a student is in {where}"
+
+
+def students(files: Files) -> Iterator[tuple[str, ...]]:
+    """What must not leave of each student: its INE, its address, its name with its forename."""
+    for path in files.siecle:
+        with zipfile.ZipFile(path) as archive:
+            root = etree.fromstring(archive.read(archive.namelist()[0]))
+        for eleve in root.iter("ELEVE"):
+            text = {child.tag: child.text or "" for child in eleve}
+            named = f"{text['NOM_DE_FAMILLE']} {text['PRENOM']}"
+            yield tuple(filter(None, (text.get("INE_RNIE"), text.get("INE_BEA"), text.get("MEL"), named)))
+
+
+async def kafka_keys(servers: str) -> list[str]:
+    """The key of every record of every topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    names = [name for name in await admin.list_topics() if not name.startswith("__")]
+    described = await admin.describe_topics(names)
+    await admin.close()
+    partitions = [TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"]]
+    async with AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        keys = []
+        while [p for p in partitions if await consumer.position(p) < ends[p]]:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                keys += [(record.key or b"").decode() for record in records]
+        return keys
