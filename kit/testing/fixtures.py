@@ -59,8 +59,11 @@ async def create_topics(kafka_bootstrap_servers: str, unique_prefix: str) -> Asy
 
     async def create(names: Iterable[str]) -> None:
         topics = [f"{unique_prefix}{name}{suffix}" for name in names for suffix in ("", ".dlq")]
-        await admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics])
         created.extend(topics)
+        answers = await admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics])
+        # The client raises nothing: each topic has its own answer.
+        refused = [(name, code) for name, code, *_ in answers.topic_errors if code]
+        assert not refused, f"Kafka did not create {refused}"  # noqa: S101
 
     yield create
     if created:

@@ -8,6 +8,7 @@ import strawberry
 from kit.graphql.refusals import Refus
 from services.eleves import imports
 from services.eleves.imports import EtatImport
+from services.eleves.rapport import Rapport
 from services.eleves.schema_eleves import Tache
 from services.eleves.siecle import compte_rendu
 from services.eleves.siecle.compte_rendu import CodeAvertissement, CodeRejet
@@ -93,7 +94,7 @@ class RapportImport:
     taches: list[TachesRapport] = strawberry.field(description="Ce qui reste à faire pour des élèves du fichier.")
 
     @classmethod
-    def of(cls, rapport: imports.Rapport) -> Self:
+    def of(cls, rapport: Rapport) -> Self:
         return cls(
             lignes=rapport.lignes,
             acceptees=rapport.acceptees,

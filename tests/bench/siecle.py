@@ -29,7 +29,8 @@ from kit.mongo.migrations import generation
 from kit.vault.keys import Fingerprints
 from kit.vault.sealing import Vault
 from services.eleves.deps import Deps
-from services.eleves.imports import EtatImport, Fichier, ImportSiecle, Rapport
+from services.eleves.imports import EtatImport, Fichier, ImportSiecle
+from services.eleves.rapport import Rapport
 from services.eleves.siecle.paquet import LIMITES
 from services.eleves.store.imports import open_files
 from services.eleves.store.work import LAYOUT, Work, transactor

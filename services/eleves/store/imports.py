@@ -8,7 +8,8 @@ from kit.mongo.aggregates import Aggregates, Kind
 from kit.mongo.files import Files, collections
 from kit.versions import Version
 from services.eleves.domain import TypeTache
-from services.eleves.imports import EtatImport, Fichier, ImportSiecle, Rapport, Travail
+from services.eleves.imports import EtatImport, Fichier, ImportSiecle, Travail
+from services.eleves.rapport import Rapport
 from services.eleves.siecle.changements import Nature
 from services.eleves.siecle.compte_rendu import Avertissement, CodeAvertissement, CodeRejet, Rejet
 

@@ -13,7 +13,8 @@ from ulid import ULID
 
 from services.eleves.deps import Deps
 from services.eleves.domain import Eleve
-from services.eleves.imports import ImportSiecle, report
+from services.eleves.imports import ImportSiecle
+from services.eleves.rapport import report
 from services.eleves.siecle.arrivees import match_arrivals, unmatched_ines
 from services.eleves.siecle.changements import Changement, Nature, plan
 from services.eleves.siecle.controle import Controle, LigneControlee, check
