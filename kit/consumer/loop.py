@@ -1,6 +1,7 @@
 """The consumer: reads the service's topics and hands them, in order, to their handlers (architecture §4)."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -95,8 +96,10 @@ class Consumer:
                 for partition, records in polled.items():
                     await self._handle(consumer, burial, partition, records)
         finally:
-            await burial.stop()
-            await consumer.stop()
+            # Their errors must not take the place of being told to stop.
+            for client in (burial, consumer):
+                with contextlib.suppress(KafkaError):
+                    await client.stop()
 
     def _resume(self, consumer: AIOKafkaConsumer) -> None:
         now = time.monotonic()

@@ -28,6 +28,7 @@ _LEASE_NAME = "relais"
 _LEASE = timedelta(seconds=10)
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_STOP_SECONDS = 3.0
 
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -91,7 +92,9 @@ class Relay:
                     await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
                 self._woken.clear()
         except asyncio.CancelledError:
-            await leases.release(self.database, _LEASE_NAME, self.holder)
+            # Where the store is away too, its error must not take the place of being told to stop.
+            with contextlib.suppress(PyMongoError):
+                await leases.release(self.database, _LEASE_NAME, self.holder)
             raise
         finally:
             await _stop(producer)
@@ -153,8 +156,11 @@ def _continue_trace(row: Row) -> list[tuple[str, bytes]]:
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """Close the producer; one that was fenced says so once more when it closes, which is no news."""
+    """Close the producer; one that was fenced says so once more when it closes, which is no news.
+
+    While the broker is away, it would wait for it for ever: what it had not sent is still in the outbox.
+    """
     try:
-        await producer.stop()
-    except KafkaError as error:
+        await asyncio.wait_for(producer.stop(), _STOP_SECONDS)
+    except (KafkaError, TimeoutError) as error:
         _log.info("relay_producer_closed", error=type(error).__name__)

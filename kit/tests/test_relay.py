@@ -9,10 +9,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from kit.mongo import open_database
 from kit.outbox import rows
 from kit.outbox.relay import Relay
 from kit.outbox.rows import Row
+from kit.testing.forwarding import forwarding
 from kit.testing.running import running
+from kit.testing.serving import free_port
 from kit.testing.topics import committed
 from kit.testing.waiting import eventually
 from kit.tests.publisher import Publisher, event
@@ -126,3 +129,29 @@ async def test_an_event_that_the_broker_refuses_is_kept_and_said_and_sent_once_i
         await eventually(publisher.nothing_waits)
     assert [record.key for record in await committed(publisher.bootstrap_servers, narrow)] == [b"grand", b"petit"]
     await admin.delete_topics([narrow])
+
+
+async def test_a_leader_that_is_told_to_stop_while_the_store_is_away_stops(
+    mongodb_uri: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    relay = publisher.relay(Relay)
+    relay.database = open_database(
+        f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=500", publisher.database.name
+    )
+    leading = asyncio.Event()
+    drain = Relay._drain
+
+    async def drained(self: Relay, producer: AIOKafkaProducer) -> None:
+        await drain(self, producer)
+        leading.set()
+
+    monkeypatch.setattr(Relay, "_drain", drained)
+    async with forwarding(port, mongodb_uri):
+        task = asyncio.create_task(relay.run())
+        await asyncio.wait_for(leading.wait(), 20)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=15)
+    assert done, "it went on"
+    assert task.cancelled()
+    relay.database.client.close()
