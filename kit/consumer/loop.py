@@ -1,7 +1,6 @@
 """The consumer: reads the service's topics and hands them, in order, to their handlers (architecture §4)."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError, KafkaError
 from opentelemetry import propagate, trace
 
+from kit import kafka
 from kit.consumer import dead_letters
 from kit.consumer.messages import Received, Unreadable, trace_headers
 from kit.consumer.subscriptions import Subscription
@@ -87,8 +87,8 @@ class Consumer:
         burial = AIOKafkaProducer(bootstrap_servers=self.bootstrap_servers, enable_idempotence=True)
         self._held.clear()
         try:
-            await consumer.start()
-            await burial.start()
+            await kafka.start(consumer)
+            await kafka.start(burial)
             _log.info("consumer_reads", topics=len(self._by_topic))
             while True:
                 self._resume(consumer)
@@ -96,10 +96,8 @@ class Consumer:
                 for partition, records in polled.items():
                     await self._handle(consumer, burial, partition, records)
         finally:
-            # Their errors must not take the place of being told to stop.
-            for client in (burial, consumer):
-                with contextlib.suppress(KafkaError):
-                    await client.stop()
+            await kafka.stop(burial)
+            await kafka.stop(consumer)
 
     def _resume(self, consumer: AIOKafkaConsumer) -> None:
         now = time.monotonic()
@@ -151,25 +149,29 @@ async def _handle_group(
     with _tracer.start_as_current_span("consume", context=context, kind=trace.SpanKind.CONSUMER) as span:
         span.set_attribute("messaging.destination.name", subscription.topic)
         span.set_attribute("messaging.batch.message_count", len(records))
-        readable = await _readable(subscription, burial, records)
+        readable, unreadable = _sort_out(subscription, records)
         outcome = await subscription.handle(readable) if readable else None
+        # After the others: while these cannot be handled, all come again, and are not to be buried each time.
+        for record, reason in unreadable:
+            await dead_letters.bury(burial, record, reason)
+            _log.warning("dead_letter", topic=subscription.topic, offset=record.offset, reason=reason)
     applied = outcome.applied if outcome else 0
     _count(subscription.topic, "applied", applied)
     _count(subscription.topic, "older", len(readable) - applied)
     _count(subscription.topic, "dead", len(records) - len(readable))
 
 
-async def _readable(
-    subscription: Subscription[Any], burial: AIOKafkaProducer, records: list[ConsumerRecord]
-) -> list[Received[Any]]:
-    readable = []
+def _sort_out(
+    subscription: Subscription[Any], records: list[ConsumerRecord]
+) -> tuple[list[Received[Any]], list[tuple[ConsumerRecord, str]]]:
+    """The events that can be read, and the records that cannot, each with its reason."""
+    readable, unreadable = [], []
     for record in records:
         try:
             readable.append(subscription.read(record))
         except Unreadable as reason:
-            await dead_letters.bury(burial, record, str(reason))
-            _log.warning("dead_letter", topic=subscription.topic, offset=record.offset, reason=str(reason))
-    return readable
+            unreadable.append((record, str(reason)))
+    return readable, unreadable
 
 
 def _count(topic: str, outcome: str, count: int) -> None:

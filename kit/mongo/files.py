@@ -103,7 +103,16 @@ class Files:
         found = self.database[f"{self.bucket}.files"].find({"uploadDate": {"$lt": than}}, projection=["_id"])
         ids = [document["_id"] for document in await found.to_list(None)]
         await self.delete(*ids)
+        await self._delete_orphans(than)
         return len(ids)
+
+    async def _delete_orphans(self, than: datetime) -> None:
+        """Forget what is left of files whose writing, or forgetting, a crash cut short."""
+        chunks = self.database[f"{self.bucket}.chunks"]
+        begun = [id for id in await chunks.distinct("files_id") if ULID.from_str(id).datetime < than]
+        for id in begun:
+            if await self.database[f"{self.bucket}.files"].find_one({"_id": id}, projection=["_id"]) is None:
+                await chunks.delete_many({"files_id": id})
 
     def _grid(self) -> AsyncIOMotorGridFSBucket:
         return AsyncIOMotorGridFSBucket(self.database, self.bucket)

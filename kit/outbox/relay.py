@@ -15,6 +15,7 @@ from opentelemetry import propagate, trace
 from pymongo.errors import PyMongoError
 from ulid import ULID
 
+from kit import kafka
 from kit.logs import get_logger
 from kit.mongo import leases
 from kit.mongo.collections import Database
@@ -28,7 +29,6 @@ _LEASE_NAME = "relais"
 _LEASE = timedelta(seconds=10)
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
-_STOP_SECONDS = 3.0
 
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -84,7 +84,7 @@ class Relay:
         )
         try:
             # Starting it fences whoever led before, so rows are read only after it.
-            await producer.start()
+            await kafka.start(producer)
             _log.info("relay_leads")
             while await leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE):
                 await self._drain(producer)
@@ -97,7 +97,7 @@ class Relay:
                 await leases.release(self.database, _LEASE_NAME, self.holder)
             raise
         finally:
-            await _stop(producer)
+            await kafka.stop(producer)
 
     async def _drain(self, producer: AIOKafkaProducer) -> None:
         """Send all that waits, in batches; going round from the last key keeps a busy one from starving the others."""
@@ -153,14 +153,3 @@ def _continue_trace(row: Row) -> list[tuple[str, bytes]]:
     propagate.inject(carrier)
     kept = [pair for pair in row.headers if pair[0] not in _TRACE_HEADERS]
     return kept + [(name, value.encode()) for name, value in carrier.items()]
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    """Close the producer; one that was fenced says so once more when it closes, which is no news.
-
-    While the broker is away, it would wait for it for ever: what it had not sent is still in the outbox.
-    """
-    try:
-        await asyncio.wait_for(producer.stop(), _STOP_SECONDS)
-    except (KafkaError, TimeoutError) as error:
-        _log.info("relay_producer_closed", error=type(error).__name__)

@@ -66,8 +66,10 @@ def import_folder(dossier: Path, session: int | None) -> None:
         await fingerprints.load(create=settings.mode is Mode.LOCAL)
         transact = transactor(database, generation=await generation(database))
         deps = make_deps(settings, database, transact, fingerprints, campaign_clock(settings.campagne_date))
+        year = session or settings.session_courante
+        await _wait_for_calendar(deps, year)
         for uai, fichiers in _schools(dossier):
-            held = await deposit_locally(deps, session=session or settings.session_courante, uai=uai, fichiers=fichiers)
+            held = await deposit_locally(deps, session=year, uai=uai, fichiers=fichiers)
             click.echo(f"{uai} : {'déjà importé' if held is None else await _done(deps, held)}")
 
     COMMANDS.run(body)

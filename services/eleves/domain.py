@@ -167,10 +167,6 @@ class Eleve:
         """What the académie that it leaves for another one is told: it counts there no more."""
         return replace(self, parti_le=self.parti_le or self.arrive_le.date(), vivier_initial=False)
 
-    def with_courriel(self, courriel: Courriel) -> Self:
-        """The student with that address, or that task."""
-        return replace(self, courriel=courriel)
-
     def leave(self, le: date, *, vivier_gele: bool) -> Self:
         """The student, who left on that day; one who had left already keeps its first day."""
         if self.parti_le is not None:

@@ -17,6 +17,8 @@ from services.eleves.store.imports import anyone_waits
 from services.eleves.usecases.imports import apply_import, give_up, take_again, take_next
 
 _SWEEP_SECONDS = 1.0
+_ESSAIS = 20
+"""A store that is away for a while costs a try a second; a file that no process survives costs one each two minutes."""
 _RETRY_SECONDS = 1.0
 _KEPT = timedelta(days=30)
 """« raw uploads 30 days » (architecture §11)."""
@@ -83,7 +85,20 @@ class Importation:
                 again = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
+    async def _give_up(self, deps: Deps, held: ImportSiecle) -> None:
+        """End it; what it had claimed is freed where the files can be read, which may be what went wrong."""
+        try:
+            await give_up(deps, held, titulaire=self.titulaire)
+        except Exception as error:
+            if _is_passing(error) or isinstance(error, AutreTitulaire):
+                raise
+            _log.exception("import_claims_kept", exc_info=error)
+
     async def _try(self, deps: Deps, held: ImportSiecle) -> None:
+        if held.travail is not None and held.travail.essais > _ESSAIS:
+            # Processes that took it have died of it, one after the other.
+            _log.error("import_given_up", essais=held.travail.essais)
+            return await self._give_up(deps, held)
         try:
             done = await apply_import(deps, held, titulaire=self.titulaire)
         except (AutreTitulaire, Conflict):
@@ -92,7 +107,7 @@ class Importation:
             if _is_passing(error):
                 raise
             _log.exception("import_failed", exc_info=error)
-            await give_up(deps, held, titulaire=self.titulaire)
+            await self._give_up(deps, held)
         else:
             _log.info("import_done", etat=done.etat, essais=held.travail and held.travail.essais)
 

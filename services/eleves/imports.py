@@ -67,6 +67,8 @@ class Travail:
         titulaire: the process at work, until `jusqu_a` unless it says more.
         appliques: how many changes of each nature have been applied, by this process or one before it.
         total: how many changes there are; None until they are known.
+        cedees: the addresses that students have given up with what is applied, to be freed at the end (fingerprint to
+            student): after a crash the students no longer tell.
     """
 
     titulaire: str
@@ -74,6 +76,7 @@ class Travail:
     essais: int
     appliques: Mapping[Nature, int] = field(default_factory=dict)
     total: int | None = None
+    cedees: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def traites(self) -> int:
@@ -178,7 +181,14 @@ class ImportSiecle:
         return replace(self, travail=replace(held, essais=held.essais + 1, jusqu_a=now + bail))
 
     def advance(
-        self, titulaire: str, natures: Sequence[Nature], *, restants: int, now: datetime, bail: timedelta
+        self,
+        titulaire: str,
+        natures: Sequence[Nature],
+        *,
+        restants: int,
+        cedees: Mapping[str, str],
+        now: datetime,
+        bail: timedelta,
     ) -> Self:
         """Changes of these natures are applied with this one; `restants` are left after them.
 
@@ -188,7 +198,13 @@ class ImportSiecle:
         travail = self._held_by(titulaire)
         appliques = Counter(travail.appliques)
         appliques.update(natures)
-        advanced = replace(travail, appliques=dict(appliques), total=appliques.total() + restants, jusqu_a=now + bail)
+        advanced = replace(
+            travail,
+            appliques=dict(appliques),
+            total=appliques.total() + restants,
+            cedees={**travail.cedees, **cedees},
+            jusqu_a=now + bail,
+        )
         return replace(self, travail=advanced)
 
     def finish(self, titulaire: str, rapport: Rapport) -> Self:
@@ -210,7 +226,7 @@ class ImportSiecle:
         return replace(self, etat=EtatImport.REFUSE, refus=(refus.code, refus.message))
 
     def fail(self, titulaire: str) -> Self:
-        """We could not do it, several times.
+        """We could not do it.
 
         Raises:
             AutreTitulaire: another process has the import.

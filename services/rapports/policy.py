@@ -4,6 +4,7 @@ from datetime import datetime
 
 from kit.errors import Forbidden, Unauthenticated
 from services.rapports.domain import Formation
+from socle.academies import academie_by_slug
 from socle.principal import Lieu, Principal
 from socle.rubriques import Niveau, Rubrique
 
@@ -25,6 +26,7 @@ def require_read(principal: Principal, formation: Formation, *, now: datetime) -
     Raises:
         Forbidden: the right is missing.
     """
-    lieu = Lieu(uai=formation.uai, academie=formation.academie)
+    region = academie_by_slug(formation.academie).region_academique
+    lieu = Lieu(uai=formation.uai, academie=formation.academie, region_academique=region)
     if not principal.holds(Rubrique.RAPPORTS, Niveau.LECTURE, lieu, now=now, formation=formation.id):
         raise Forbidden

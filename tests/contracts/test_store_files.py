@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ulid import ULID
 
 from kit.mongo import Database
 from kit.mongo.collections import ensure
@@ -66,5 +67,16 @@ async def test_only_files_that_are_too_old_are_forgotten(files: Files) -> None:
     await files.write(pieces(b"x"), limit=10)
     now = datetime.now(UTC)
     assert await files.delete_older(now - timedelta(days=30)) == 0
+    assert await files.delete_older(now + timedelta(seconds=5)) == 1
+    assert await count(files) == 0
+
+
+async def test_what_a_crash_left_of_a_file_is_forgotten_once_it_is_too_old(files: Files) -> None:
+    await files.write(pieces(b"x"), limit=10)
+    chunk = {"files_id": str(ULID()), "n": 0, "data": b"half"}
+    await files.database["envois.chunks"].insert_one(chunk)
+    now = datetime.now(UTC)
+    await files.delete_older(now - timedelta(hours=1))
+    assert await count(files) == 3
     assert await files.delete_older(now + timedelta(seconds=5)) == 1
     assert await count(files) == 0

@@ -43,6 +43,7 @@ query($uai: ID!) {
 fragment Tous on Indicateurs { candidaturesEnAttente voeuxEnAttente ensemble { ...Chiffres } series { ...Chiffres } }
 fragment Chiffres on ChiffresIndicateurs {
   serie vivier vivierInitial inscrits sansVoeu auMoinsUnL1OuPass seulementL1OuPass tauxParticipation tauxSansVoeu
+  tauxAuMoinsUnL1OuPass tauxSeulementL1OuPass
 }
 """
 
@@ -175,7 +176,12 @@ async def test_a_heads_own_figures_are_those_of_the_files_in_total_and_by_serie(
         for row in (own["ensemble"], *own["series"]):
             counted = expected.lycee(uai, row["serie"] or "")
             assert row["tauxParticipation"] == _rate(counted.taux_participation)
-            assert row["tauxSansVoeu"] == _rate(counted.part_des_inscrits(counted.sans_voeu))
+            for rate, number in (
+                ("tauxSansVoeu", counted.sans_voeu),
+                ("tauxAuMoinsUnL1OuPass", counted.au_moins_un_l1_ou_pass),
+                ("tauxSeulementL1OuPass", counted.seulement_l1_ou_pass),
+            ):
+                assert row[rate] == _rate(counted.part_des_inscrits(number))
 
 
 def _rate(rate: Fraction | None) -> float | None:
@@ -255,7 +261,7 @@ async def test_nothing_of_a_student_is_in_any_span_log_metric_or_kafka_key(
     texts = {path.name: path.read_text(errors="replace") for path in sorted((up.folder / "logs").glob("*.log"))}
     async with httpx.AsyncClient(timeout=20) as client:
         texts["spans"] = (await client.get(f"{up.url('PORT_ZIPKIN')}/api/v2/traces", params={"limit": 3000})).text
-        for port in ("PASSERELLE_PORT", "IDENTITY_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
+        for port in ("PASSERELLE_PORT", "IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
             texts[port] = (await client.get(f"{up.url(port)}/metrics")).text
     texts["Kafka keys"] = " ".join(await kafka_keys(f"127.0.0.1:{up.ports['PORT_KAFKA']}"))
     lengths = {name: len(texts[name]) for name in ("spans", "eleves.log", "Kafka keys")}

@@ -6,6 +6,7 @@ Rejected rows never block the good ones; a file that is not this school's, or no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 
 from services.eleves.domain import Courriel, DonneesSiecle
 from services.eleves.siecle.compte_rendu import Avertissement, CodeRejet, Rejet
@@ -13,6 +14,9 @@ from services.eleves.siecle.documents import Depot, DocumentLu, EleveLu
 from services.eleves.siecle.examen import Examen
 from services.eleves.siecle.reference import Identifiants, Reference, identifiants
 from services.eleves.siecle.refus import AutreAnnee, AutreEtablissement, ElevesAbsents, ParametresErrones
+
+_NOMMEES = 3
+"""How many of the other lines a message names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +126,13 @@ def _doubles(eleves: Sequence[tuple[EleveLu, Identifiants]]) -> _Doubles:
 
 def _reject_doubles(examen: Examen, doubles: _Doubles) -> None:
     for champ, value in examen.ids.valeurs():
-        others = [str(line) for line in doubles.get((champ, value), ()) if line != examen.lu.ligne]
+        same = doubles.get((champ, value), ())
+        others = [str(line) for line in islice((line for line in same if line != examen.lu.ligne), _NOMMEES)]
         if not others:
             continue
         where = f"la ligne {others[0]}" if len(others) == 1 else f"les lignes {', '.join(others)}"
+        if len(same) - 1 > _NOMMEES:
+            where += f" et de {len(same) - 1 - _NOMMEES} autres"
         code = CodeRejet.ELEVE_ID_EN_DOUBLE if champ == "ELEVE_ID" else CodeRejet.INE_EN_DOUBLE
         examen.reject(champ, code, f"Cet identifiant est aussi celui de {where} : aucune de ces lignes n'est retenue.")
 

@@ -30,6 +30,8 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ARCHIVES = frozenset({".zip", ".jar", ".7z", ".rar", ".gz", ".bz2", ".xz", ".tar", ".tgz"})
 _ENCRYPTED = 0x1
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What SIECLE and systems write. The others unpack without limit before a byte can be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ def _check_member(membre: zipfile.ZipInfo, nom: str) -> None:
         )
     if path.suffix.lower() in _ARCHIVES:
         raise _imbriquee(nom)
+    if membre.compress_type not in _COMPRESSIONS:
+        raise _illisible(nom)
 
 
 def _trop_volumineux(nom: str, most: int) -> FichierTropVolumineux:

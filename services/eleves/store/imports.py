@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from pymongo.errors import BulkWriteError
+
+from kit.errors import Conflict
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.mongo.aggregates import Aggregates, Kind
 from kit.mongo.files import Files, collections
@@ -38,12 +41,15 @@ IMPORTS = Collection(
         Index(keys={"session": 1, "uai": 1, "_id": -1}),
         Index(keys={"etat": 1, "depose_le": 1}),
         Index(keys={"fichiers.id": 1}),
+        # One at a time for a school: two would both make its new students.
+        Index(keys={"session": 1, "uai": 1}, unique=True, where={"etat": EtatImport.EN_COURS.value}),
     ),
     purpose="suivre les envois de fichiers SIECLE et dire ce qu'ils ont changé",
     readers=_READERS,
     kept="la session",
 )
 BUCKET = "envois"
+_DUPLICATE_KEY = 11000
 ENVOIS = collections(
     BUCKET, purpose="les fichiers SIECLE tels qu'ils ont été envoyés", readers="le service", kept="30 jours"
 )
@@ -84,6 +90,7 @@ def _travail_document(travail: Travail) -> Document:
         "essais": travail.essais,
         "appliques": {nature.value: count for nature, count in travail.appliques.items()},
         "total": travail.total,
+        "cedees": dict(travail.cedees),
     }
 
 
@@ -140,6 +147,7 @@ def _travail(held: Document) -> Travail:
         essais=held["essais"],
         appliques={Nature(nature): count for nature, count in held["appliques"].items()},
         total=held["total"],
+        cedees=held["cedees"],
     )
 
 
@@ -171,16 +179,28 @@ class Imports(Aggregates[ImportSiecle]):
         """The import of that id, which exists."""
         return (await self.find([id]))[id]
 
-    async def of_file(self, fichier: str) -> ImportSiecle | None:
-        """The import that a file belongs to."""
-        return next(iter((await self.select({"fichiers.id": fichier})).values()), None)
-
     async def next_in_line(self, *, now: datetime) -> ImportSiecle | None:
-        """The oldest one that nobody works at."""
-        waiting = {"$or": [_ready(), _abandoned(now)]}
-        cursor = self.transaction[IMPORTS.name].find(waiting, session=self.transaction.session, projection=["_id"])
-        documents = await cursor.sort("depose_le", 1).limit(1).to_list(1)
+        """The oldest one that nobody works at, of a school that has no other under way."""
+        collection, session = self.transaction[IMPORTS.name], self.transaction.session
+        under_way = collection.find({"etat": EtatImport.EN_COURS}, session=session, projection=["session", "uai"])
+        busy = [{"session": d["session"], "uai": d["uai"]} for d in await under_way.to_list(None)]
+        free = _ready() | ({"$nor": busy} if busy else {})
+        found = collection.find({"$or": [free, _abandoned(now)]}, session=session, projection=["_id"])
+        documents = await found.sort("depose_le", 1).limit(1).to_list(1)
         return await self.get(documents[0]["_id"]) if documents else None
+
+    async def take(self, held: ImportSiecle) -> ImportSiecle:
+        """Save one that a process has just taken.
+
+        Raises:
+            Conflict: another of the same school was taken at this very moment.
+        """
+        try:
+            return await self.save(held)
+        except BulkWriteError as error:
+            if any(problem["code"] != _DUPLICATE_KEY for problem in error.details["writeErrors"]):
+                raise
+            raise Conflict("Un autre envoi du même établissement est en cours.") from error
 
 
 def _ready() -> Document:

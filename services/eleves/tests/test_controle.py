@@ -323,3 +323,12 @@ def test_every_row_is_accepted_rejected_or_left_out(fautes: dict[FauteEleve, int
     assert len(checked.lignes) + len(rejected) + checked.ecartes_non_terminale == 70
     assert len(checked.rejetees) == len(rejected)
     assert rejected.isdisjoint(ligne.ligne for ligne in checked.lignes)
+
+
+def test_a_message_names_three_of_the_lines_that_share_an_identifier_and_counts_the_others() -> None:
+    lycee = ecole(terminales=30)
+    lycee = replace(lycee, eleves=tuple(replace(eleve, eleve_id="1") for eleve in lycee.eleves))
+    checked = controle(lycee)
+    raisons = [rejet.raison for rejet in checked.rejets if rejet.code is CodeRejet.ELEVE_ID_EN_DOUBLE]
+    assert len(raisons) == 30
+    assert all("et de 26 autres" in raison and raison.count(",") == 2 for raison in raisons)

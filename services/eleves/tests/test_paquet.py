@@ -159,3 +159,12 @@ def test_an_archive_overwritten_anywhere_is_refused_or_read_whole(at: int, noise
     except FichierRefuse:
         return
     assert read == read_document(document(GOOD, "envoi"))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "lzma"])
+def test_a_compression_that_unpacks_without_limit_is_refused_before_a_byte_is_read(compression: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as made:
+        made.writestr("Eleves.xml", b"<?xml version='1.0'?><BEE_ELEVES/>")
+    with pytest.raises(ArchiveIllisible):
+        open_document(packed, "Eleves.zip")

@@ -16,6 +16,7 @@ from kit.vault.keys import Fingerprints
 from kit.vault.sealing import Vault
 from services.eleves.deps import Deps
 from services.eleves.imports import AutreTitulaire, EtatImport, Fichier, ImportSiecle
+from services.eleves.store import courriels
 from services.eleves.store.imports import open_files
 from services.eleves.store.work import Work, transactor
 from services.eleves.tests.conftest import DANS_LES_TEMPS, UAI
@@ -51,14 +52,14 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT") -> ImportSiecle:
+async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai: str = UAI) -> ImportSiecle:
     """An import whose file is there, which nobody has begun."""
     stored = await deps.files.write(pieces(content), limit=len(content))
     now = technical_clock()
     held = ImportSiecle(
         id=id,
         session=2025,
-        uai=UAI,
+        uai=uai,
         academie="creteil",
         compte="01ADMIN",
         fichiers=(Fichier(id=f"{id}/1", nom="x.xml", taille=stored.size, sha256=stored.sha256, contenu=stored.id),),
@@ -154,11 +155,54 @@ async def test_an_import_that_is_given_up_frees_the_addresses_it_had_claimed(
 
 async def test_imports_are_taken_in_the_order_in_which_they_came(deps: Deps) -> None:
     content = write_eleves(generate_ecole(UAI, session=2025, terminales=5, seed=1))
-    for id in ("2025/01B", "2025/01A"):
-        await received(deps, content, id=id)
+    for id, uai in (("2025/01B", UAI), ("2025/01A", "0779001R")):
+        await received(deps, content, id=id, uai=uai)
     taken = [await take_next(deps, titulaire="un") for _ in range(3)]
     assert _ids(taken) == ["2025/01B", "2025/01A", None]
 
 
 def _ids(taken: Sequence[ImportSiecle | None]) -> list[str | None]:
     return [None if held is None else held.id for held in taken]
+
+
+async def test_an_address_that_was_given_up_before_a_crash_is_freed_after_it(
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lycee = generate_ecole(UAI, session=2025, terminales=20, seed=1)
+    await received(deps, write_eleves(lycee))
+    first = await take_next(deps, titulaire="premier")
+    assert first is not None
+    await apply_import(deps, first, titulaire="premier")
+    before = await store.courriels.count_documents({})
+    changed = replace(lycee, eleves=(replace(lycee.eleves[0], courriel="autre@courriel.example"), *lycee.eleves[1:]))
+    await received(deps, write_eleves(changed), id="2025/02IMPORT")
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+    real = courriels.free
+
+    async def dying(*_args: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(courriels, "free", dying)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    monkeypatch.setattr(courriels, "free", real)
+    later = after_the_lease(deps)
+    resumed = await take_next(later, titulaire="second")
+    assert resumed is not None
+    done = await apply_import(later, resumed, titulaire="second")
+    assert done.rapport is not None
+    assert done.rapport.modifies == 1
+    assert await store.courriels.count_documents({}) == before
+
+
+async def test_a_school_has_one_import_under_way_and_the_others_do_not_wait_for_it(deps: Deps) -> None:
+    content = write_eleves(generate_ecole(UAI, session=2025, terminales=5, seed=1))
+    await received(deps, content, id="2025/01A")
+    await received(deps, content, id="2025/01B")
+    elsewhere = await received(deps, content, id="2025/01C", uai="0779001R")
+    taken = [await take_next(deps, titulaire=name) for name in ("un", "deux", "trois")]
+    assert _ids(taken) == ["2025/01A", elsewhere.id, None]
+    assert taken[0] is not None
+    await apply_import(deps, taken[0], titulaire="un")
+    assert _ids([await take_next(deps, titulaire="deux")]) == ["2025/01B"]

@@ -83,12 +83,13 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
     left = len(remaining)
     for chunk in batched(remaining, _CHUNK, strict=False):
         left -= len(chunk)
-        await _apply(deps, held.id, titulaire, planned.connus, chunk, restants=left)
+        await _apply(deps, held.id, titulaire, planned, chunk, restants=left)
         await attach(deps.transact, [c.eleve for c in chunk if _concerns_files(c)], ouvertes=deps.academies)
     if held.travail is not None and held.travail.essais > 1:
         # A process before this one may have died between a chunk and the files of its students.
         await attach(deps.transact, [c.eleve for c in planned.changements], ouvertes=deps.academies)
-    await courriels.free(deps.database, planned.former.items())
+    before = held.travail.cedees if held.travail else {}
+    await courriels.free(deps.database, {**before, **planned.former}.items())
 
     async def finish(work: Work) -> ImportSiecle:
         present = await work.imports.get(held.id)
@@ -187,12 +188,13 @@ async def _apply(
     deps: Deps,
     id: str,
     titulaire: str,
-    connus: Mapping[str, Eleve],
+    planned: _Plan,
     chunk: Sequence[Changement],
     *,
     restants: int,
 ) -> None:
     """Save these changes, and how far the import has come with them."""
+    connus = planned.connus
     moves = [(connus[c.eleve.id], c.eleve) for c in chunk if _changes_academie(connus, c)]
     moved = {arrived.id for _, arrived in moves}
     others = [c.eleve for c in chunk if c.eleve.id not in moved]
@@ -200,7 +202,9 @@ async def _apply(
 
     async def body(work: Work) -> None:
         held = await work.imports.get(id)
-        advanced = held.advance(titulaire, natures, restants=restants, now=deps.clock(), bail=BAIL)
+        advanced = held.advance(
+            titulaire, natures, restants=restants, cedees=planned.former, now=deps.clock(), bail=BAIL
+        )
         await work.imports.save(advanced)
         await work.eleves.move_all(moves)
         await work.eleves.save_all(others)
@@ -224,7 +228,7 @@ async def take_next(deps: Deps, *, titulaire: str) -> ImportSiecle | None:
     async def body(work: Work) -> ImportSiecle | None:
         now: datetime = deps.clock()
         found = await work.imports.next_in_line(now=now)
-        return None if found is None else await work.imports.save(found.take(titulaire, now=now, bail=BAIL))
+        return None if found is None else await work.imports.take(found.take(titulaire, now=now, bail=BAIL))
 
     return await deps.transact(body)
 
@@ -254,6 +258,10 @@ async def give_up(deps: Deps, held: ImportSiecle, *, titulaire: str) -> None:
         await work.imports.save((await work.imports.get(held.id)).fail(titulaire))
 
     await deps.transact(body)
+    await _free_claims(deps, held)
+
+
+async def _free_claims(deps: Deps, held: ImportSiecle) -> None:
     controle = await _read(deps, held)
     saved = {eleve.id for eleve in await find_school(deps.database, session=held.session, uai=held.uai)}
     new_id = _ids(deps, held)
