@@ -36,6 +36,7 @@ def comptes(folder: Path) -> list[Compte]:
     return [
         _compte("national", "équipe nationale", "Claude", "Ferrand", "ADMIN_NATIONAL"),
         _compte("academie", "académie de Créteil", "Sacha", "Lenoir", "ADMIN_ACADEMIQUE", academie="creteil"),
+        _compte("rennes", "académie de Rennes", "Noa", "Kervella", "ADMIN_ACADEMIQUE", academie="rennes"),
         _compte("chef", f"chef d'établissement, {ici}", "Camille", "Morvan", "CHEF_ETABLISSEMENT", uai=ici),
         _compte("administrateur", f"administrateur, {ici}", "Dominique", "Vasseur", "ADMIN_ETABLISSEMENT", uai=ici),
         _gestionnaire(ici),

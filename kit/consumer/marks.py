@@ -8,6 +8,7 @@ Marks are only ever inserted and deleted, so writers are in nobody's way.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,11 @@ from opentelemetry import metrics
 from pymongo import DeleteMany
 from ulid import ULID
 
+from kit.errors import Unavailable
 from kit.logs import get_logger
 from kit.mongo import leases
 from kit.mongo.collections import Collection, Database, Index
+from kit.mongo.connection import is_away
 from kit.mongo.transactions import Transaction, Transactor
 
 type Recompute = Callable[[Transaction, Sequence[str]], Awaitable[None]]
@@ -29,6 +32,8 @@ _BATCH = 50
 _LEASE = timedelta(seconds=10)
 _POLL_SECONDS = 0.25
 _RETRY_SECONDS = 1.0
+_ASIDE_SECONDS = 1.0
+"""How long a key that cannot be computed is left alone before it is tried again."""
 
 _log = get_logger(__name__)
 _AGE = metrics.get_meter("kit").create_gauge(
@@ -90,6 +95,7 @@ class Recomputer:
     debounce: timedelta = _DEBOUNCE
     batch: int = _BATCH
     holder: str = field(default_factory=lambda: str(ULID()))
+    _aside: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Compute for ever; what fails is said and tried again, and its marks stay."""
@@ -101,7 +107,7 @@ class Recomputer:
                     keys = await self._due()
                     if keys and await leases.acquire(self.database, self._lease, self.holder, _LEASE):
                         led = True
-                        await self._compute(keys)
+                        await self._compute_apart(keys)
                         pause = 0
                 except Exception as error:  # noqa: BLE001 - whatever it is, the marks stay and the service goes on
                     _log.warning("recompute_failed", marks=self.collection, exc_info=error)
@@ -128,7 +134,33 @@ class Recomputer:
         # A key may have many marks: more are read than are wanted of keys, and the rest waits for the next turn.
         rows = await ripe.sort(_SINCE, 1).limit(20 * self.batch).to_list(None)
         _AGE.set((now - rows[0][_SINCE]).total_seconds() if rows else 0, {"collection": self.collection})
-        return list(dict.fromkeys(row[_KEY] for row in rows))[: self.batch]
+        return [key for key in dict.fromkeys(row[_KEY] for row in rows) if not self._is_aside(key)][: self.batch]
+
+    def _is_aside(self, key: str) -> bool:
+        if time.monotonic() < self._aside.get(key, 0.0):
+            return True
+        self._aside.pop(key, None)
+        return False
+
+    async def _compute_apart(self, keys: Sequence[str]) -> None:
+        """Compute them together; or, where one cannot be, each by itself, so that it holds no other back."""
+        try:
+            await self._compute(keys)
+        except Exception as error:
+            if isinstance(error, Unavailable) or is_away(error):
+                raise
+            _log.warning("recompute_apart", marks=self.collection, keys=len(keys), exc_info=error)
+            await self._compute_each(keys)
+
+    async def _compute_each(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            try:
+                await self._compute([key])
+            except Exception as error:
+                if isinstance(error, Unavailable) or is_away(error):
+                    raise
+                _log.warning("recompute_failed", marks=self.collection, exc_info=error)
+                self._aside[key] = time.monotonic() + _ASIDE_SECONDS
 
     async def _compute(self, keys: Sequence[str]) -> None:
         async def body(transaction: Transaction) -> None:

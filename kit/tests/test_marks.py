@@ -163,6 +163,24 @@ async def test_marks_stay_when_the_computation_fails_and_the_loop_tries_again(st
     assert (attempts, await waiting(store)) == (2, 0)
 
 
+async def test_a_key_that_can_never_be_computed_holds_no_other_back(store: Database) -> None:
+    async def fails_for_a(transaction: Transaction, groups: Sequence[str]) -> None:
+        if "a" in groups:
+            raise ValueError("a fault of ours")
+        await count(transaction, groups)
+
+    for number, group in enumerate("abcd"):
+        await add(store, str(number), group)
+    recomputer = Recomputer(database=store, collection=MARKS.name, recompute=fails_for_a, debounce=AT_ONCE, batch=2)
+    async with running(recomputer.run):
+
+        async def others_computed() -> bool:
+            return await totals(store) == {"b": 1, "c": 1, "d": 1}
+
+        await eventually(others_computed)
+    assert await waiting(store) == 1, "the mark of the one that cannot be computed stays"
+
+
 async def test_many_keys_are_computed_in_batches_oldest_first(store: Database) -> None:
     for number in range(5):
         await add(store, str(number), f"g{number}")

@@ -155,3 +155,25 @@ async def test_a_leader_that_is_told_to_stop_while_the_store_is_away_stops(
     assert done, "it went on"
     assert task.cancelled()
     relay.database.client.close()
+
+
+async def test_a_relay_that_starts_before_its_broker_says_so_and_goes_on_once_it_is_there(
+    kafka_bootstrap_servers: str, publisher: Publisher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = free_port()
+    relay = publisher.relay(Relay)
+    relay.bootstrap_servers = f"127.0.0.1:{port}"
+    await publisher.change(("a", 1))
+    said = ""
+
+    async def complains() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "relay_interrupted" in said
+
+    async with running(relay.run):
+        await eventually(complains, within=20)
+        assert await publisher.waiting() == 1
+        async with forwarding(port, f"kafka://{kafka_bootstrap_servers}"):
+            await eventually(publisher.nothing_waits, within=30)
+    assert await publisher.sent() == [("a", 1)]

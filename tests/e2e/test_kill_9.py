@@ -25,6 +25,7 @@ from tests.e2e.depots import Frontend
 from tests.e2e.running import PORTS
 
 UAI = "0779000P"
+_VIVIER = "query($uai: ID!) { indicateurs(uai: $uai) { etablissement { ensemble { vivier } } } }"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
@@ -52,12 +53,15 @@ def write_files(folder: Path, *, places: int) -> Path:
 
 async def load(platform: Platform, file: Path) -> int:
     """Run the loading command; its status says whether the load was acknowledged."""
+    return await run(platform, "services.offre", "charger-formations", str(file))
+
+
+async def run(platform: Platform, *command: str) -> int:
+    """The status of a command of ours."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.offre",
-        "charger-formations",
-        str(file),
+        *command,
         env={**os.environ, **platform.settings.environment(), "OTEL_TRACES_EXPORTER": "none"},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
@@ -125,5 +129,13 @@ async def test_killing_any_process_while_students_are_imported_loses_nothing(pla
             return {document["_id"] for document in seen} == expected
 
         await eventually(caught_up, within=90)
+
+        async def counted(expected: int = len(present)) -> bool:
+            answer = await frontend.ask(_VIVIER, uai=UAI)
+            return bool(answer["data"]["indicateurs"]["etablissement"]["ensemble"]["vivier"] == expected)
+
+        await eventually(counted, within=30)
+    assert await run(platform, "services.pilotage", "verifier") == 0
+    assert await run(platform, "services.rapports", "verifier") == 0
     source.client.close()
     reader.client.close()

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from infra.local import platform
 from infra.local.connexion import Jetons, Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.processes import ROOT
@@ -33,6 +35,18 @@ query Tout($uai: ID!) {
   indicateurs(uai: $uai) { etablissement { ensemble { vivier inscrits } } nation { ensemble { vivier inscrits } } }
 }
 """
+
+DOORS = {
+    "PASSERELLE_PORT": "{ moi { nom } }",
+    "IDENTITY_PORT": "{ moi { nom } }",
+    "OFFRE_PORT": f'{{ etablissement(uai: "{UAI}") {{ nom }} }}',
+    "ELEVES_PORT": '{ _entities(representations: [{__typename: "Etablissement", uai: "0779000P"}]) '
+    "{ ... on Etablissement { eleves { totalCount } } } }",
+    "PILOTAGE_PORT": "{ calendrier(session: 2025) { session } }",
+    "RAPPORTS_PORT": '{ _entities(representations: [{__typename: "Formation", id: "2025/2400090"}]) '
+    "{ ... on Formation { rapport { etat } } } }",
+}
+"""A question at each door, which whoever may not come in is not answered."""
 
 
 @pytest.fixture(scope="module")
@@ -134,21 +148,101 @@ def forgeries(token: str) -> list[str]:
 
 async def test_no_door_opens_to_nobody_or_to_a_forged_token(up: Up) -> None:
     token = (await jetons(up, "chef")).access_token
-    doors = {
-        "PASSERELLE_PORT": "{ moi { nom } }",
-        "IDENTITY_PORT": "{ moi { nom } }",
-        "OFFRE_PORT": f'{{ etablissement(uai: "{UAI}") {{ nom }} }}',
-        "ELEVES_PORT": '{ _entities(representations: [{__typename: "Etablissement", uai: "0779000P"}]) '
-        "{ ... on Etablissement { eleves { totalCount } } } }",
-        "PILOTAGE_PORT": "{ calendrier(session: 2025) { session } }",
-        "RAPPORTS_PORT": '{ _entities(representations: [{__typename: "Formation", id: "2025/2400090"}]) '
-        "{ ... on Formation { rapport { etat } } } }",
-    }
-    for port, query in doors.items():
+    for port, query in DOORS.items():
         assert "errors" not in await ask(up, token, query, port=port)
         for given in (None, *forgeries(token)):
             answer = await ask(up, given, query, port=port)
             assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE", (port, answer)
+
+
+async def test_an_expired_token_opens_no_door_either(up: Up) -> None:
+    expired = await expired_token(up)
+    for port in ("PASSERELLE_PORT", *SERVICES):
+        answer = await ask(up, expired, "{ __typename }", port=port)
+        assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE", (port, answer)
+
+
+async def expired_token(up: Up) -> str:
+    """A token of the platform's own issuer, signed with its own key, whose time is over."""
+    settings = platform.read_settings(up.environment)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _EXPIRED,
+        cwd=ROOT,
+        env={**os.environ, **settings.environment()},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode().strip()
+
+
+_EXPIRED = """
+import asyncio, time
+from joserfc import jwt
+from kit.mongo import open_database
+from services.identity.settings import IdentitySettings
+from services.identity.trousseau import Trousseau
+
+async def main():
+    settings = IdentitySettings()
+    database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
+    trousseau = Trousseau(database, settings.open_vault())
+    await trousseau.load()
+    key, past = trousseau.signing_key, int(time.time()) - 3600
+    claims = {"iss": settings.identity_url, "aud": "site-de-gestion", "sub": "01A", "sid": "01S", "client_id": "x",
+              "scope": "openid", "acr": "2", "amr": ["pwd", "otp"], "auth_time": past, "iat": past, "exp": past + 600}
+    print(jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": key.kid}, claims, key, algorithms=["ES256"]))
+    database.client.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_neither_the_neighbouring_head_nor_another_academie_sees_what_is_not_theirs(up: Up) -> None:
+    for court in ("voisin", "rennes"):
+        token = (await jetons(up, court)).access_token
+        answer = await ask(up, token, OPERATION, uai=UAI)
+        assert answer["data"]["eleves"] is None
+        assert answer["data"]["indicateurs"] is None
+        edges = answer["data"]["etablissement"]["formations"]["edges"]
+        assert [edge["node"]["rapport"] for edge in edges] == [None] * 5
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"NON_AUTORISE"}
+        assert {error["extensions"]["service"] for error in answer["errors"]} == {"eleves", "pilotage", "rapports"}
+
+
+async def identity(up: Up, *command: str, given: bytes = b"") -> None:
+    """Run a command of `identity` on the platform."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.identity", *command),
+        cwd=ROOT,
+        env={**os.environ, **platform.read_settings(up.environment).environment()},
+        stdin=asyncio.subprocess.PIPE,
+    )
+    await process.communicate(given)
+    assert process.returncode == 0
+
+
+async def test_a_disabled_account_is_refused_by_every_service_within_five_seconds(up: Up) -> None:
+    courriel = "solene.marchand@demonstration.example.org"
+    described = ("--courriel", courriel, "--nom", "Marchand", "--prenom", "Solène", "--role", "CHEF_ETABLISSEMENT")
+    await identity(up, "creer-compte", *described, "--uai", UAI, "--mot-de-passe-stdin", given=MOT_DE_PASSE.encode())
+    personne = Personne(courriel=courriel, mot_de_passe=MOT_DE_PASSE)
+    signed_in = await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne)
+
+    async def answered_everywhere() -> bool:
+        answers = [await ask(up, signed_in.access_token, query, port=port) for port, query in DOORS.items()]
+        return not any("errors" in answer for answer in answers)
+
+    await eventually(answered_everywhere)
+    await identity(up, "desactiver-compte", "--courriel", courriel)
+
+    async def refused_everywhere() -> bool:
+        answers = [await ask(up, signed_in.access_token, query, port=port) for port, query in DOORS.items()]
+        return all("errors" in answer for answer in answers)
+
+    await eventually(refused_everywhere, within=5)
 
 
 async def test_an_administrator_of_the_academie_reads_its_drafts_and_signs_in_with_three_factors(up: Up) -> None:
