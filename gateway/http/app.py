@@ -1,5 +1,6 @@
 """The gateway as an application."""
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from gateway.engine import Engine, Prepared
 from gateway.executor.subgraphs import Subgraphs
 from gateway.http import requests
-from gateway.http.tokens import Tokens
+from gateway.http.tokens import IssuerKeys, Tokens
 from gateway.refusals import RequestRefused, error
 from gateway.settings import Settings
 from gateway.supergraph import read_supergraph
@@ -43,14 +44,17 @@ def create_app(settings: Settings) -> Starlette:
         timeout=settings.delai_sous_graphe,
         max_bytes=settings.taille_reponse,
     )
-    gateway = _Gateway(
-        Engine(supergraph, subgraphs, settings.limits()), Tokens(settings.identity_url, settings.audience), settings
-    )
+    keys = IssuerKeys(settings.identity_url)
+    gateway = _Gateway(Engine(supergraph, subgraphs, settings.limits()), Tokens(keys, settings.audience), settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with subgraphs:
-            yield
+        following = asyncio.create_task(keys.follow())
+        try:
+            async with subgraphs:
+                yield
+        finally:
+            following.cancel()
 
     cors = Middleware(
         CORSMiddleware,
@@ -62,7 +66,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/graphql", gateway.graphql, methods=["POST"]),
             Route("/sante/vivant", _alive),
-            Route("/sante/pret", _alive),
+            Route("/sante/pret", gateway.readiness),
             Route("/metrics", _metrics),
         ],
         middleware=[cors] if settings.origines else [],
@@ -75,6 +79,11 @@ class _Gateway:
         self._engine = engine
         self._tokens = tokens
         self._settings = settings
+
+    async def readiness(self, _request: Request) -> Response:
+        """Whether requests may be sent here: tokens can be checked, should the issuer go away now."""
+        ready = self._tokens.keys.had
+        return JSONResponse({"service": "gateway", "pret": ready}, status_code=200 if ready else 503)
 
     async def graphql(self, request: Request) -> Response:
         """Answer one operation, in a span that says what kind it is and never what it asks."""
@@ -124,7 +133,7 @@ def _hash(text: str) -> str:
 
 
 async def _alive(_request: Request) -> Response:
-    return JSONResponse({"service": "gateway", "pret": True})
+    return JSONResponse({"service": "gateway"})
 
 
 async def _metrics(_request: Request) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import structlog
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
@@ -16,10 +17,14 @@ from gateway.refusals import RequestRefused, error
 _ALGORITHM = "ES256"
 _TYPE = "at+jwt"
 _LEEWAY_SECONDS = 5
+_FOLLOWED_EVERY_SECONDS = 300.0
 _FETCH_AT_MOST_EVERY_SECONDS = 5.0
+_RETRY_AT_MOST_EVERY_SECONDS = 0.5
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 10_000
 _TIMEOUT = aiohttp.ClientTimeout(total=3)
+
+_log = structlog.get_logger(module=__name__)
 
 
 class Unauthenticated(RequestRefused):
@@ -39,18 +44,76 @@ class IssuerAway(RequestRefused):
 
 
 @dataclass(slots=True)
+class IssuerKeys:
+    """The public keys that the issuer publishes, by key id: fetched when needed, kept while it is away.
+
+    A gateway that follows them has them before its first request.
+    """
+
+    issuer: str
+    _keys: dict[str, ECKey] = field(default_factory=dict)
+    _next_fetch: float = 0.0
+    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def had(self) -> bool:
+        """Whether the issuer was reached once."""
+        return bool(self._keys)
+
+    async def follow(self) -> None:
+        """Fetch the keys now and every five minutes, for ever: a key that the issuer withdraws is believed no more."""
+        while True:
+            async with self._fetching:
+                await self._fetch()
+            await asyncio.sleep(_FOLLOWED_EVERY_SECONDS if self.had else _RETRY_AT_MOST_EVERY_SECONDS)
+
+    async def get(self, kid: str) -> ECKey:
+        """The key `kid`.
+
+        Raises:
+            Unauthenticated: the issuer has no such key.
+            IssuerAway: it was never reached.
+        """
+        if kid not in self._keys:
+            async with self._fetching:
+                # A forged key id must not make us call the issuer for each request, nor wait for one that is away.
+                if kid not in self._keys and time.monotonic() >= self._next_fetch:
+                    await self._fetch()
+            if not self.had:
+                raise IssuerAway
+        if kid not in self._keys:
+            raise Unauthenticated
+        return self._keys[kid]
+
+    async def _fetch(self) -> None:
+        try:
+            async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+                discovered = await _get(session, f"{self.issuer}/.well-known/openid-configuration")
+                published = KeySet.import_key_set(await _get(session, discovered["jwks_uri"]))
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, JoseError) as wrong:
+            _log.warning("issuer_keys_unavailable", error=type(wrong).__name__)
+            self._next_fetch = time.monotonic() + _RETRY_AT_MOST_EVERY_SECONDS
+            return
+        self._keys = {key.kid: key for key in published.keys if isinstance(key, ECKey) and key.kid}
+        self._next_fetch = time.monotonic() + _FETCH_AT_MOST_EVERY_SECONDS
+
+
+async def _get(session: aiohttp.ClientSession, url: str) -> Any:
+    async with session.get(url) as answer:
+        answer.raise_for_status()
+        return await answer.json()
+
+
+@dataclass(slots=True)
 class Tokens:
-    """Checks the tokens of one issuer, by the keys it publishes: fetched when needed, kept while it is away.
+    """Checks the tokens of one issuer.
 
     One that was found good is remembered for half a minute, or until it expires.
     """
 
-    issuer: str
+    keys: IssuerKeys
     audience: str
     _good: dict[str, float] = field(default_factory=dict, repr=False)
-    _keys: dict[str, ECKey] = field(default_factory=dict)
-    _fetched_at: float | None = None
-    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def check_header(self, authorization: str | None) -> None:
         """Let an anonymous request pass, and one with a valid bearer token.
@@ -67,8 +130,10 @@ class Tokens:
         if time.time() < self._good.get(value, 0.0):
             return
         try:
-            key = await self._key(extract_compact(value.encode()).headers().get("kid"))
-            token = jwt.decode(value, key, algorithms=[_ALGORITHM])
+            kid = extract_compact(value.encode()).headers().get("kid")
+            if not isinstance(kid, str):
+                raise Unauthenticated
+            token = jwt.decode(value, await self.keys.get(kid), algorithms=[_ALGORITHM])
         except (JoseError, ValueError) as wrong:
             raise Unauthenticated from wrong
         expires = self._check(token.header, token.claims)
@@ -82,7 +147,7 @@ class Tokens:
         audience, expires = claims.get("aud"), claims.get("exp")
         valid = (
             str(header.get("typ", "")).lower() == _TYPE
-            and claims.get("iss") == self.issuer
+            and claims.get("iss") == self.keys.issuer
             and (audience == self.audience or (isinstance(audience, list) and self.audience in audience))
             and isinstance(expires, int | float)
             and expires > now - _LEEWAY_SECONDS
@@ -90,38 +155,3 @@ class Tokens:
         if not valid:
             raise Unauthenticated
         return float(claims["exp"])
-
-    async def _key(self, kid: object) -> ECKey:
-        if not isinstance(kid, str):
-            raise Unauthenticated
-        if kid not in self._keys:
-            async with self._fetching:
-                if kid not in self._keys and self._may_fetch():
-                    await self._fetch()
-        key = self._keys.get(kid)
-        if key is None:
-            raise Unauthenticated
-        return key
-
-    def _may_fetch(self) -> bool:
-        """A forged key id must not make us call the issuer for each request."""
-        if self._fetched_at is None:
-            return True
-        return time.monotonic() - self._fetched_at > _FETCH_AT_MOST_EVERY_SECONDS
-
-    async def _fetch(self) -> None:
-        try:
-            async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-                discovered = await self._get(session, f"{self.issuer}/.well-known/openid-configuration")
-                published = KeySet.import_key_set(await self._get(session, discovered["jwks_uri"]))
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, JoseError) as wrong:
-            if not self._keys:
-                raise IssuerAway from wrong
-            return
-        self._keys = {key.kid: key for key in published.keys if isinstance(key, ECKey) and key.kid}
-        self._fetched_at = time.monotonic()
-
-    async def _get(self, session: aiohttp.ClientSession, url: str) -> Any:
-        async with session.get(url) as answer:
-            answer.raise_for_status()
-            return await answer.json()

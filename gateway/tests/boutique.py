@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
@@ -200,6 +200,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the test runner."""
         yield
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what comes about within ten seconds."""
+    async with asyncio.timeout(10):
+        while not await condition():  # noqa: ASYNC110 - it comes about elsewhere
+            await asyncio.sleep(0.02)
 
 
 @contextlib.asynccontextmanager

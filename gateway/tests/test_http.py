@@ -1,5 +1,6 @@
 """GraphQL over HTTP: media types, statuses, tokens, and what is passed on."""
 
+import asyncio
 import base64
 import json
 import time
@@ -17,8 +18,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.http.app import create_app
+from gateway.http.tokens import IssuerKeys, Unauthenticated
 from gateway.settings import Settings
-from gateway.tests.boutique import Boutique, free_port, serve
+from gateway.tests.boutique import Boutique, free_port, serve, until
 from gateway.tests.conftest import SUPERGRAPH
 
 QUERY = '{ produit(id: "p1") { nom } }'
@@ -49,12 +51,15 @@ class Issuer:
         self.fetches += 1
         return JSONResponse({"keys": [self.key.as_dict(private=False)]})
 
+    def app(self) -> Starlette:
+        routes = [Route("/.well-known/openid-configuration", self.discovery), Route("/jwks", self.jwks)]
+        return Starlette(routes=routes)
+
 
 @pytest.fixture
 async def issuer() -> AsyncIterator[Issuer]:
     issuing = Issuer(free_port())
-    routes = [Route("/.well-known/openid-configuration", issuing.discovery), Route("/jwks", issuing.jwks)]
-    async with serve(Starlette(routes=routes), issuing.port):
+    async with serve(issuing.app(), issuing.port):
         yield issuing
 
 
@@ -179,6 +184,49 @@ async def test_an_expired_forged_or_foreign_token_is_refused_and_goes_no_further
     assert issuer.fetches == 1
 
 
+async def test_an_issuer_that_was_reached_may_go_away_before_the_first_request(boutique: Boutique) -> None:
+    issuing, port = Issuer(free_port()), free_port()
+    async with (
+        serve(create_app(settings(boutique, issuing.url)), port),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        assert (await client.get("/sante/pret")).status_code == 503, "it could not tell whose token is good"
+
+        async def ready() -> bool:
+            return (await client.get("/sante/pret")).status_code == 200
+
+        async with serve(issuing.app(), issuing.port):
+            await until(ready)
+        headers = {"authorization": f"Bearer {issuing.token()}"}
+        answer = await client.post("/graphql", json={"query": QUERY}, headers=headers)
+    assert answer.json() == ANSWER
+
+
+async def test_a_key_that_the_issuer_withdraws_is_believed_no_more(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.http.tokens._FOLLOWED_EVERY_SECONDS", 0.02)
+    keys = IssuerKeys(issuer.url)
+
+    async def believes(kid: str) -> bool:
+        try:
+            return (await keys.get(kid)).kid == kid
+        except Unauthenticated:
+            return False
+
+    async def withdrawn() -> bool:
+        return not await believes(former)
+
+    former = str(issuer.key.kid)
+    following = asyncio.create_task(keys.follow())
+    try:
+        await until(lambda: believes(former))
+        issuer.key = ECKey.generate_key("P-256", auto_kid=True)
+        await until(withdrawn)
+    finally:
+        following.cancel()
+
+
 async def test_tokens_cannot_be_told_while_the_issuer_was_never_reached(boutique: Boutique) -> None:
     absent = Issuer(free_port())
     port = free_port()
@@ -202,7 +250,7 @@ async def test_only_declared_origins_may_ask_from_a_page(client: httpx.AsyncClie
 
 
 async def test_it_says_that_it_lives_and_shows_its_metrics(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/sante/pret")).json()["pret"] is True
+    assert (await client.get("/sante/vivant")).status_code == 200
     assert (await client.get("/metrics")).status_code == 200
 
 

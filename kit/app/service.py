@@ -35,6 +35,7 @@ class Service:
         prepare: awaited once the store is up to date, before the first loop.
         loops: run for as long as the service does; one that ends by itself ends the process, for its supervisor to
             start it again.
+        needs: what must be true, besides a store that is up to date, for requests to be sent here.
         closers: awaited last, in order.
         streams: where the paths begin of routes that bound the bodies they read by themselves (uploads).
     """
@@ -46,13 +47,14 @@ class Service:
     routes: Sequence[BaseRoute]
     prepare: Loop | None = None
     loops: Sequence[Loop] = ()
+    needs: Sequence[Callable[[], bool]] = ()
     closers: Sequence[Loop] = ()
     middleware: Sequence[Middleware] = ()
     streams: Sequence[str] = ()
     _ready: bool = field(default=False, init=False)
 
     def asgi(self) -> Starlette:
-        """The application. It answers at once: `/sante/pret` says 503 until the store is there and up to date."""
+        """The application. It answers at once: `/sante/pret` says 503 until all that it needs is there."""
         return Starlette(
             routes=[
                 *self.routes,
@@ -96,7 +98,8 @@ class Service:
         return JSONResponse({"service": self.name})
 
     async def _readiness(self, _request: Request) -> Response:
-        return JSONResponse({"service": self.name, "pret": self._ready}, status_code=200 if self._ready else 503)
+        ready = self._ready and all(met() for met in self.needs)
+        return JSONResponse({"service": self.name, "pret": ready}, status_code=200 if ready else 503)
 
 
 async def _endless(loop: Loop) -> None:

@@ -19,8 +19,9 @@ ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 AUDIENCE = "site-de-gestion"
 _LEEWAY_SECONDS = 5
+_FOLLOWED_EVERY_SECONDS = 300.0
 _REFRESH_AT_MOST_EVERY_SECONDS = 5.0
-_RETRY_AT_MOST_EVERY_SECONDS = 1.0
+_RETRY_AT_MOST_EVERY_SECONDS = 0.5
 _FETCH_TIMEOUT_SECONDS = 3.0
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 10_000
@@ -44,7 +45,10 @@ class AccessToken:
 
 @dataclass(slots=True)
 class IssuerKeys:
-    """The issuer's public keys, by key id: fetched when first needed and when an unknown id comes, kept meanwhile."""
+    """The issuer's public keys, by key id: fetched when first needed and when an unknown id comes, kept meanwhile.
+
+    A process that follows them has them before its first request, so that the issuer may be away for it.
+    """
 
     issuer: str
     _keys: dict[str, ECKey] = field(default_factory=dict)
@@ -62,9 +66,24 @@ class IssuerKeys:
                 # A forged key id must not make us call the issuer for each request, nor wait for one that is away.
                 if kid not in self._keys and time.monotonic() >= self._next_fetch:
                     await self._fetch()
-            if not self._keys:
+            if not self.had:
                 raise Unavailable
         return self._keys.get(kid)
+
+    @property
+    def had(self) -> bool:
+        """Whether the issuer was reached once."""
+        return bool(self._keys)
+
+    async def follow(self) -> None:
+        """Fetch the keys now and every five minutes, for ever: a key that the issuer withdraws is believed no more.
+
+        While the issuer is away the keys it published last count; as long as it was never reached it is tried again.
+        """
+        while True:
+            async with self._fetching:
+                await self._fetch()
+            await asyncio.sleep(_FOLLOWED_EVERY_SECONDS if self.had else _RETRY_AT_MOST_EVERY_SECONDS)
 
     async def _fetch(self) -> None:
         try:
@@ -72,7 +91,7 @@ class IssuerKeys:
                 discovered = await client.get(f"{self.issuer}/.well-known/openid-configuration")
                 answer = await client.get(discovered.raise_for_status().json()["jwks_uri"])
                 published = KeySet.import_key_set(answer.raise_for_status().json())
-        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, JoseError) as error:
             _log.warning("issuer_keys_unavailable", error=type(error).__name__)
             self._next_fetch = time.monotonic() + _RETRY_AT_MOST_EVERY_SECONDS
             return

@@ -1,8 +1,10 @@
 """Access tokens: what is believed, and all that is not."""
 
+import asyncio
 import base64
 import hmac
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -11,7 +13,8 @@ import pytest
 from kit.auth.access_tokens import IssuerKeys, TokenVerifier
 from kit.errors import Unauthenticated, Unavailable
 from kit.testing.issuer import Issuer, new_key
-from kit.testing.serving import free_port
+from kit.testing.serving import free_port, serve
+from kit.testing.waiting import eventually
 
 
 @pytest.fixture
@@ -100,6 +103,43 @@ async def test_an_issuer_that_was_never_reached_makes_tokens_uncheckable_rather_
     absent = Issuer(free_port())
     with pytest.raises(Unavailable):
         await TokenVerifier(IssuerKeys(absent.url)).verify(absent.token())
+
+
+async def test_an_issuer_that_was_reached_may_go_away_before_the_first_token() -> None:
+    issuing = Issuer(free_port())
+    keys = IssuerKeys(issuing.url)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(keys.follow())
+        async with serve(issuing.app(), port=issuing.port):
+            await eventually(_had(keys))
+        assert (await TokenVerifier(keys).verify(issuing.token())).sub == "01TESTCOMPTE"
+        following.cancel()
+
+
+async def test_a_key_that_the_issuer_withdraws_is_believed_no_more(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.auth.access_tokens._FOLLOWED_EVERY_SECONDS", 0.02)
+    keys = IssuerKeys(issuer.url)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(keys.follow())
+        await eventually(_had(keys))
+        withdrawn = str(issuer.key.kid)
+        assert await keys.get(withdrawn) is not None
+        issuer.key = new_key()
+
+        async def gone() -> bool:
+            return await keys.get(withdrawn) is None
+
+        await eventually(gone)
+        following.cancel()
+
+
+def _had(keys: IssuerKeys) -> Callable[[], Awaitable[bool]]:
+    async def had() -> bool:
+        return keys.had
+
+    return had
 
 
 async def test_a_token_that_was_good_is_refused_once_it_has_expired(

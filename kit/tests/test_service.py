@@ -54,6 +54,19 @@ async def test_a_service_answers_while_its_store_is_away_and_is_ready_once_it_is
 
 
 @pytest.mark.stack
+async def test_a_service_is_ready_only_with_all_that_it_needs(own: Database) -> None:
+    had: list[str] = []
+    needing = Service(
+        name="essai", mode=Mode.LOCAL, database=own, layout=LAYOUT, routes=[], needs=[lambda: "clé" in had]
+    )
+    async with serve(needing.asgi()) as serving, httpx.AsyncClient(base_url=serving.url) as client:
+        await eventually(lambda: own.list_collection_names(filter={"name": CHOSES.name}))
+        assert not await is_ready(client)
+        had.append("clé")
+        await eventually(lambda: is_ready(client))
+
+
+@pytest.mark.stack
 async def test_outside_local_mode_pending_migrations_stop_the_process(
     own: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

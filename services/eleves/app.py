@@ -68,7 +68,14 @@ def create_app(settings: ElevesSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]), *routes(deps, acces)],
         prepare=prepare,
-        loops=[relay.run, Consumer.of(settings, reads, service="eleves").run, importing, measuring],
+        loops=[
+            acces.follow_issuer,
+            relay.run,
+            Consumer.of(settings, reads, service="eleves").run,
+            importing,
+            measuring,
+        ],
+        needs=[acces.knows_issuer],
         closers=[acces.identity.close],
         streams=[DEPOTS],
     ).asgi()

@@ -41,8 +41,10 @@ def create_app(settings: OffreSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
         loops=[
+            acces.follow_issuer,
             Relay.of(settings, database, service="offre").run,
             Consumer.of(settings, subscriptions(database), service="offre").run,
         ],
+        needs=[acces.knows_issuer],
         closers=[acces.identity.close],
     ).asgi()

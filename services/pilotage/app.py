@@ -47,11 +47,13 @@ def create_app(settings: PilotageSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
         loops=[
+            acces.follow_issuer,
             relay.run,
             Consumer.of(settings, subscriptions(database, settings.academies_topics), service="pilotage").run,
             school_counter(database).run,
             formation_resolver(database).run,
             partial(measure_pending, database),
         ],
+        needs=[acces.knows_issuer],
         closers=[acces.identity.close],
     ).asgi()

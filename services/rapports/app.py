@@ -33,9 +33,11 @@ def create_app(settings: RapportsSettings) -> Starlette:
         layout=LAYOUT,
         routes=[Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"])],
         loops=[
+            acces.follow_issuer,
             Consumer.of(settings, subscriptions(database, settings.academies_topics), service="rapports").run,
             recomputer(database).run,
             partial(measure_pending, database),
         ],
+        needs=[acces.knows_issuer],
         closers=[acces.identity.close],
     ).asgi()

@@ -133,6 +133,14 @@ class Acces:
     verifier: TokenVerifier
     _remembered: dict[tuple[str, str], tuple[float, Principal]] = field(default_factory=dict)
 
+    async def follow_issuer(self) -> None:
+        """Keep the keys that tokens are checked by, for ever: the loop of a service that takes requests."""
+        await self.verifier.keys.follow()
+
+    def knows_issuer(self) -> bool:
+        """Whether tokens can be checked, should identity go away now."""
+        return self.verifier.keys.had
+
     async def of_header(self, authorization: str | None) -> Principal | None:
         """Who sends a request with this `Authorization` header, with the rights last known; None when it has none.
 

@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 from gateway.tests.boutique import free_port, open_boutique
 from gateway.tests.conftest import SUPERGRAPH
+from kit.testing.issuer import Issuer
+from kit.testing.serving import serve
 from tests.bench.measures import Bar
 
 _REQUESTS = 400
@@ -28,12 +30,13 @@ _ENTITIES = "query($r: [_Any!]!) { _entities(representations: $r) { ... on Produ
 
 async def measure(*, runs: int) -> Bar:
     """CPU of the gateway's process for a request, as a multiple of the bare forwarder's."""
-    async with open_boutique() as shop:
+    issuer = Issuer(free_port())
+    async with open_boutique() as shop, serve(issuer.app(), port=issuer.port):
         urls = ",".join(f"{name}={url}" for name, url in shop.urls.items())
         environment = {
             "PASSERELLE_SUPERGRAPHE": str(SUPERGRAPH),
             "PASSERELLE_SOUS_GRAPHES": urls,
-            "IDENTITY_URL": "http://127.0.0.1:1",
+            "IDENTITY_URL": issuer.url,
             "OTEL_TRACES_EXPORTER": "none",
         }
         async with (
