@@ -12,7 +12,7 @@ from infra.local.processes import free_ports, start_all, stop_all
 from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
-from tests.bench import chain, gateway, offer, operation, siecle
+from tests.bench import chain, gateway, offer, operation, siecle, up
 from tests.bench.measures import Bar, table
 
 _RUNS = 5
@@ -46,8 +46,8 @@ async def _measure(folder: Path) -> list[Bar]:
         ]
     finally:
         stop_all(running)
-    # It has a platform of its own.
-    return [*bars, await operation.measure(folder, runs=_RUNS)]
+    # They have platforms of their own.
+    return [*bars, await operation.measure(folder, runs=_RUNS), *await up.measure(folder, runs=_RUNS)]
 
 
 def _offer(folder: Path) -> Path:

@@ -63,10 +63,10 @@ async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Proce
     )
 
 
-async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
+async def read_until(process: asyncio.subprocess.Process, text: str, *, within: float = 180.0) -> str:
     assert process.stdout is not None
     output = ""
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(within):
         while text not in output:
             line = await process.stdout.readline()
             assert line, f"it stopped:\n{output}"
