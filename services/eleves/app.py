@@ -1,5 +1,7 @@
 """The composition root of `eleves`."""
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
@@ -7,13 +9,14 @@ from starlette.routing import Route
 from kit.app.service import Service
 from kit.clock import campaign_clock
 from kit.consumer.loop import Consumer
+from kit.consumer.pending import measure_pending
 from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
 from kit.mongo.migrations import Generation
 from kit.outbox.relay import Relay
 from kit.settings import Mode
 from kit.vault.keys import Fingerprints
-from services.eleves.consumers import measure_pending, subscriptions
+from services.eleves.consumers import count_pending, subscriptions
 from services.eleves.deps import Deps, make_deps
 from services.eleves.importation import Importation
 from services.eleves.routes import DEPOTS, routes
@@ -56,9 +59,6 @@ def create_app(settings: ElevesSettings) -> Starlette:
     async def importing() -> None:
         await importation.run(await deps())
 
-    async def measuring() -> None:
-        await measure_pending(database)
-
     reads = subscriptions(database, settings.academies_topics, committed=relay.wake)
 
     return Service(
@@ -73,7 +73,7 @@ def create_app(settings: ElevesSettings) -> Starlette:
             relay.run,
             Consumer.of(settings, reads, service="eleves").run,
             importing,
-            measuring,
+            partial(measure_pending, partial(count_pending, database)),
         ],
         needs=[acces.knows_issuer],
         closers=[acces.identity.close],

@@ -1,19 +1,15 @@
 """What `eleves` reads of the others: rights, the calendar, the formations, and the candidates' files."""
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from kit.consumer.messages import Batch, Received, Unreadable
 from kit.consumer.projections import keep
 from kit.consumer.subscriptions import Outcome, Subscription
-from kit.logs import get_logger
 from kit.mongo import Database
-from kit.mongo.connection import is_away
 from kit.mongo.migrations import Generation
-from kit.telemetry.metrics import PENDING_REFERENCES
 from proto.candidats.v1 import dossiers_pb2
 from proto.offre.v1 import offre_pb2
 from services.eleves.dossiers import Contenu, EtatRecu, EtatVoeu, Voeu
@@ -27,9 +23,6 @@ from socle.projections import calendrier, habilitations
 _ID = re.compile(r"\d{4}/[0-9A-Za-z_-]{1,64}")
 _MOST_WISHES = 200
 """Far above what a candidate may make, apprenticeship included: more is a mistake of the site."""
-_MEASURE_SECONDS = 60.0
-
-_log = get_logger(__name__)
 
 
 def subscriptions(
@@ -147,15 +140,7 @@ def _ine(text: str) -> str | None:
     return ine if ine_type(ine) is not None else None
 
 
-async def measure_pending(database: Database) -> None:
-    """Tell the metrics, for ever, how many files have no student, and how many wishes have no known formation."""
-    while True:
-        try:
-            files, wishes = await count_waiting(database)
-            PENDING_REFERENCES.set(files, {"collection": DOSSIERS.name})
-            PENDING_REFERENCES.set(wishes, {"collection": f"{DOSSIERS.name}.voeux"})
-        except Exception as error:
-            if not is_away(error):
-                raise
-            _log.warning("pending_not_measured", error=type(error).__name__)
-        await asyncio.sleep(_MEASURE_SECONDS)
+async def count_pending(database: Database) -> Mapping[str, int]:
+    """How many files have no student yet, and how many wishes have no known formation."""
+    files, wishes = await count_waiting(database)
+    return {DOSSIERS.name: files, f"{DOSSIERS.name}.voeux": wishes}

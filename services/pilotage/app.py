@@ -9,11 +9,12 @@ from starlette.routing import Route
 from kit.app.service import Service
 from kit.clock import campaign_clock
 from kit.consumer.loop import Consumer
+from kit.consumer.pending import measure_pending
 from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
 from kit.mongo.migrations import Generation
 from kit.outbox.relay import Relay
-from services.pilotage.consumers import formation_resolver, measure_pending, school_counter, subscriptions
+from services.pilotage.consumers import count_pending, formation_resolver, school_counter, subscriptions
 from services.pilotage.schema.context import Context, Stores
 from services.pilotage.schema.subgraph import SCHEMA
 from services.pilotage.settings import PilotageSettings
@@ -52,7 +53,7 @@ def create_app(settings: PilotageSettings) -> Starlette:
             Consumer.of(settings, subscriptions(database, settings.academies_topics), service="pilotage").run,
             school_counter(database).run,
             formation_resolver(database).run,
-            partial(measure_pending, database),
+            partial(measure_pending, partial(count_pending, database)),
         ],
         needs=[acces.knows_issuer],
         closers=[acces.identity.close],

@@ -1,17 +1,13 @@
 """What `pilotage` reads of the others, and what it counts from it."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from kit.consumer.marks import Recomputer
 from kit.consumer.subscriptions import Subscription
-from kit.logs import get_logger
 from kit.mongo import Database
-from kit.mongo.connection import is_away
-from kit.telemetry.metrics import PENDING_REFERENCES
 from proto.eleves.v1 import candidatures_pb2, eleves_pb2
 from proto.offre.v1 import offre_pb2
 from services.pilotage.store.lignes import (
@@ -32,9 +28,6 @@ from socle.topics import topic_of
 
 _SCHOOLS_AT_ONCE = 5
 _FORMATIONS_AT_ONCE = 100
-_MEASURE_SECONDS = 30.0
-
-_log = get_logger(__name__)
 
 
 def subscriptions(database: Database, academies: Iterable[str]) -> Sequence[Subscription[Any]]:
@@ -91,15 +84,7 @@ def formation_resolver(database: Database) -> Recomputer:
     )
 
 
-async def measure_pending(database: Database) -> None:
-    """Tell the metrics, for ever, how many candidatures wait for their student, and how many wishes for a formation."""
-    while True:
-        try:
-            pending = await Resultats(database).pending()
-            PENDING_REFERENCES.set(pending.candidatures_en_attente, {"collection": CANDIDATURES.name})
-            PENDING_REFERENCES.set(pending.voeux_en_attente, {"collection": FORMATIONS.name})
-        except Exception as error:
-            if not is_away(error):
-                raise
-            _log.warning("pending_not_measured", error=type(error).__name__)
-        await asyncio.sleep(_MEASURE_SECONDS)
+async def count_pending(database: Database) -> Mapping[str, int]:
+    """How many candidatures wait for their student, and how many wishes for a formation."""
+    pending = await Resultats(database).pending()
+    return {CANDIDATURES.name: pending.candidatures_en_attente, FORMATIONS.name: pending.voeux_en_attente}

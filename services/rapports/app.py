@@ -8,9 +8,10 @@ from starlette.routing import Route
 
 from kit.app.service import Service
 from kit.consumer.loop import Consumer
+from kit.consumer.pending import measure_pending
 from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
-from services.rapports.consumers import measure_pending, recomputer, subscriptions
+from services.rapports.consumers import count_pending, recomputer, subscriptions
 from services.rapports.schema import SCHEMA, Context, new_context
 from services.rapports.settings import RapportsSettings
 from services.rapports.store import LAYOUT, Reads
@@ -36,7 +37,7 @@ def create_app(settings: RapportsSettings) -> Starlette:
             acces.follow_issuer,
             Consumer.of(settings, subscriptions(database, settings.academies_topics), service="rapports").run,
             recomputer(database).run,
-            partial(measure_pending, database),
+            partial(measure_pending, partial(count_pending, database)),
         ],
         needs=[acces.knows_issuer],
         closers=[acces.identity.close],

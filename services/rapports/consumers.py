@@ -1,17 +1,13 @@
 """What `rapports` reads of the others, and what it computes from it."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from kit.consumer.marks import Recomputer
 from kit.consumer.projections import keep
 from kit.consumer.subscriptions import Subscription
-from kit.logs import get_logger
 from kit.mongo import Database
-from kit.mongo.connection import is_away
-from kit.telemetry.metrics import PENDING_REFERENCES
 from proto.eleves.v1 import candidatures_pb2
 from proto.offre.v1 import offre_pb2
 from services.rapports.store import (
@@ -30,9 +26,6 @@ from socle.projections import habilitations
 from socle.topics import topic_of
 
 ACCUEIL = "eleves.accueil.v1"
-_MEASURE_SECONDS = 30.0
-
-_log = get_logger(__name__)
 
 
 def subscriptions(database: Database, academies: Iterable[str]) -> Sequence[Subscription[Any]]:
@@ -65,13 +58,6 @@ def recomputer(database: Database) -> Recomputer:
     return Recomputer(database=database, collection=MARQUES.name, recompute=compute_chiffres, batch=COUNTED_TOGETHER)
 
 
-async def measure_pending(database: Database) -> None:
-    """Tell the metrics, for ever, how many formations have candidates before the offer says what they are."""
-    while True:
-        try:
-            PENDING_REFERENCES.set(await Reads(database).unknown_formations(), {"collection": CHIFFRES.name})
-        except Exception as error:
-            if not is_away(error):
-                raise
-            _log.warning("pending_not_measured", error=type(error).__name__)
-        await asyncio.sleep(_MEASURE_SECONDS)
+async def count_pending(database: Database) -> Mapping[str, int]:
+    """How many formations have candidates before the offer says what they are."""
+    return {CHIFFRES.name: await Reads(database).unknown_formations()}
