@@ -65,7 +65,7 @@ graphe-check: $(COMPOSE)
 	@diff -rq $(LOCAL)/graphe/subgraphs graphe/subgraphs && diff -q $(LOCAL)/graphe/supergraph.graphql graphe/supergraph.graphql \
 	  || { echo "the graph is not up to date: make graphe"; exit 1; }
 
-up: $(INSTALLED) ## start the whole platform with a demonstration académie; Ctrl-C stops it
+up: $(INSTALLED) ## start the whole platform with a demonstration of two académies; Ctrl-C stops it
 	@exec $(BIN)/python -m infra.local.platform
 
 jeton: $(INSTALLED) ## sign an account of the demonstration in and print its access token: make jeton COMPTE=chef

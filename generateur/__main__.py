@@ -32,21 +32,38 @@ def main(context: click.Context, graine: int) -> None:
 
 @main.command("offre", help="An offer and its lycées: DOSSIER/offre.csv and DOSSIER/lycees.csv.")
 @click.argument("dossier", type=click.Path(path_type=Path))
-@click.option("--academie", default="creteil", show_default=True, help="Slug of the académie, or `nation` for all.")
+@click.option(
+    "--academie",
+    "academies",
+    multiple=True,
+    default=("creteil",),
+    show_default=True,
+    help="Slug of the académie, several times for as much in each, or `nation` for a share in each of all.",
+)
 @click.option("--lycees", default=12, show_default=True)
 @click.option("--superieurs", default=4, show_default=True)
 @click.option("--formations", default=120, show_default=True)
 @click.option("--codes/--sans-codes", default=True, show_default=True, help="Whether formations have official codes.")
 @click.pass_obj
 def write_offre(
-    graine: int, dossier: Path, academie: str, lycees: int, superieurs: int, formations: int, *, codes: bool
+    graine: int,
+    dossier: Path,
+    academies: tuple[str, ...],
+    lycees: int,
+    superieurs: int,
+    formations: int,
+    *,
+    codes: bool,
 ) -> None:
     """Write both files."""
-    if academie == "nation":
+    if academies == ("nation",):
         made = offre.generate_nation(lycees=lycees, superieurs=superieurs, formations=formations, seed=graine)
     else:
-        chosen = academie_by_slug(academie)
-        made = offre.generate(chosen, lycees=lycees, superieurs=superieurs, formations=formations, seed=graine)
+        chosen = map(academie_by_slug, academies)
+        made = offre.join(
+            offre.generate(academie, lycees=lycees, superieurs=superieurs, formations=formations, seed=graine)
+            for academie in chosen
+        )
     dossier.mkdir(parents=True, exist_ok=True)
     offre.write_offre(made, dossier / "offre.csv", codes=codes)
     offre.write_lycees(made, dossier / "lycees.csv")

@@ -54,7 +54,7 @@ class Etablissement:
 
 @dataclass(frozen=True, slots=True)
 class Offre:
-    """What one seed gives: the establishments of an académie and the rows of its offer."""
+    """What one seed gives: the establishments of an académie, or of several, and the rows of their offer."""
 
     etablissements: tuple[Etablissement, ...]
     formations: tuple[dict[str, str], ...]
@@ -88,7 +88,7 @@ def generate_nation(*, lycees: int, superieurs: int, formations: int, seed: int)
         before = weights[rank - 1] if rank else 0
         return total * weights[rank] // weights[-1] - total * before // weights[-1]
 
-    offres = [
+    return join(
         generate(
             academie,
             lycees=max(1, part(lycees, rank)),
@@ -97,10 +97,15 @@ def generate_nation(*, lycees: int, superieurs: int, formations: int, seed: int)
             seed=seed,
         )
         for rank, academie in enumerate(academies)
-    ]
+    )
+
+
+def join(offres: Iterable[Offre]) -> Offre:
+    """The offers of several académies as one, in their order."""
+    each = list(offres)
     return Offre(
-        tuple(chain.from_iterable(offre.etablissements for offre in offres)),
-        tuple(chain.from_iterable(offre.formations for offre in offres)),
+        tuple(chain.from_iterable(offre.etablissements for offre in each)),
+        tuple(chain.from_iterable(offre.formations for offre in each)),
     )
 
 

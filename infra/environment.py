@@ -30,7 +30,11 @@ _LOCAL = (
     ("PORT_SMTP", "1025", "Port on which the catcher takes mail."),
     ("PORT_COURRIELS", "8025", "Port of the catcher's page, where mail and SMS are read."),
     ("SECANTUSD", "`.local/venv/bin/secantusd-py`", "Program of the embedded MongoDB; a `secantusd-rs` is faster."),
-    ("ACADEMIES_TOPICS", "`creteil`", "Académies whose topics are created, as the services' setting of that name."),
+    (
+        "ACADEMIES_TOPICS",
+        "`creteil`",
+        "Académies whose topics are created, as the services' setting of that name; of `make up`, `creteil,rennes`.",
+    ),
     ("DOSSIER_PLATEFORME", "`.local/run`", "Where `make up` keeps its data, logs and keys."),
     ("DONNEES_REELLES", "none", "Folder of the national open data, for the tests and bars that read them."),
 )

@@ -35,7 +35,7 @@ _SLUG = re.compile(r"[a-z]+(-[a-z]+)*")
 _REQUIRED = frozenset({"writer", "readers", "purpose"})
 _OPTIONAL = frozenset({"keep", "nominative"})
 
-DEMONSTRATION = ("creteil",)
+OUVERTES = ("creteil",)
 """The académies that have topics of their own where no others are asked for."""
 
 _POLL_SECONDS = 0.1
@@ -73,7 +73,7 @@ class Topic:
         ]
 
 
-def load(file: Path = _FILE, *, academies: Sequence[str] = DEMONSTRATION) -> list[Topic]:
+def load(file: Path = _FILE, *, academies: Sequence[str] = OUVERTES) -> list[Topic]:
     """The declared topics; a name that begins by `{academie}` stands for one topic of each académie.
 
     Raises:
@@ -205,10 +205,10 @@ def _check(name: str, code: int, message: str | None = None) -> None:
         raise TopicsRefused(f"topic {name}: {message or for_code(code).__name__}")
 
 
-def read_academies(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The académies that have topics of their own: ACADEMIES_TOPICS, comma-separated, or the demonstration's."""
+def read_academies(environment: Mapping[str, str], *, otherwise: tuple[str, ...] = OUVERTES) -> tuple[str, ...]:
+    """The académies that have topics of their own: ACADEMIES_TOPICS, comma-separated, or those that are given."""
     slugs = (slug.strip() for slug in environment.get("ACADEMIES_TOPICS", "").split(","))
-    return tuple(slug for slug in slugs if slug) or DEMONSTRATION
+    return tuple(slug for slug in slugs if slug) or otherwise
 
 
 def main() -> None:

@@ -40,6 +40,19 @@ def test_the_nation_has_every_academie_and_no_number_twice(tmp_path: Path) -> No
     assert len({row["acad_mies"] for row in rows}) == 30
 
 
+def test_each_academie_that_is_named_has_what_it_would_have_alone(tmp_path: Path) -> None:
+    size = ("--formations", 20, "--lycees", 3)
+    run("offre", tmp_path / "deux", "--academie", "creteil", "--academie", "rennes", *size)
+    for name in ("creteil", "rennes"):
+        run("offre", tmp_path / name, "--academie", name, *size)
+    for file in ("offre.csv", "lycees.csv"):
+        both, first, second = (
+            (tmp_path / folder / file).read_text(encoding="utf-8").splitlines()
+            for folder in ("deux", "creteil", "rennes")
+        )
+        assert both == [*first, *second[1:]]
+
+
 def test_a_lycees_documents_are_written_as_siecle_names_them(tmp_path: Path) -> None:
     run("siecle", tmp_path, "--uai", "0779000P", "--terminales", 40)
     assert sorted(path.name for path in tmp_path.iterdir()) == [

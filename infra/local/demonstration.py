@@ -12,7 +12,10 @@ from typing import Any
 
 MOT_DE_PASSE = "Tilleul-9-Passerelle-Ocre"
 _DOMAIN = "demonstration.example.org"
-_TERMINALES = (192, 150, 90, 60)
+_LYCEES = {"creteil": ("CRÉTEIL", (192, 150, 90, 60)), "rennes": ("RENNES", (130, 80))}
+"""By short name: the académie as the file of lycées calls it, and how many students of terminale its lycées have."""
+ACADEMIES = tuple(_LYCEES)
+"""The académies of the demonstration: the first one's students are not all those of the nation."""
 HORS_LYCEE = 120
 """Candidates of the demonstration who are in no lycée."""
 
@@ -31,8 +34,10 @@ class Compte:
 
 
 def comptes(folder: Path) -> list[Compte]:
-    """The accounts for the files in `folder`: those of a lycée with formations, its neighbour's head, those above."""
-    ici, ailleurs, *_ = lycees(folder)
+    """The accounts for the files in `folder`: those of a lycée with formations, its neighbour's head, those above, and
+    the head of a lycée of another académie.
+    """
+    (ici, ailleurs, *_), (loin, *_) = (lycees_of(folder, academie) for academie in ACADEMIES)
     return [
         _compte("national", "équipe nationale", "Claude", "Ferrand", "ADMIN_NATIONAL"),
         _compte("academie", "académie de Créteil", "Sacha", "Lenoir", "ADMIN_ACADEMIQUE", academie="creteil"),
@@ -41,17 +46,30 @@ def comptes(folder: Path) -> list[Compte]:
         _compte("administrateur", f"administrateur, {ici}", "Dominique", "Vasseur", "ADMIN_ETABLISSEMENT", uai=ici),
         _gestionnaire(ici),
         _compte("voisin", f"chef d'établissement, {ailleurs}", "Alix", "Bertin", "CHEF_ETABLISSEMENT", uai=ailleurs),
+        _compte("lointain", f"chef d'établissement, {loin}", "Malo", "Quintin", "CHEF_ETABLISSEMENT", uai=loin),
     ]
 
 
 def lycees(folder: Path) -> dict[str, int]:
-    """The lycées of the demonstration that have students, with how many: lycées with formations come first.
+    """The lycées of the demonstration that have students, with how many, académie by académie.
 
     The first one's SIECLE files are made and not loaded: they are there to be sent.
     """
-    known = [row["uai"] for row in _rows(folder / "lycees.csv")]
+    return {uai: terminales for academie in ACADEMIES for uai, terminales in lycees_of(folder, academie).items()}
+
+
+def is_written(folder: Path) -> bool:
+    """Whether the offer is there, with lycées of every académie: an earlier release wrote those of one only."""
+    written = (folder / "offre.csv").exists() and (folder / "lycees.csv").exists()
+    return written and all(lycees_of(folder, academie) for academie in ACADEMIES)
+
+
+def lycees_of(folder: Path, academie: str) -> dict[str, int]:
+    """Those of an académie, by its short name: lycées with formations come first."""
+    name, terminales = _LYCEES[academie]
+    known = [row["uai"] for row in _rows(folder / "lycees.csv") if row["academie"] == name]
     hosts = {row["cod_uai"] for row in _rows(folder / "offre.csv")}
-    return dict(zip(sorted(known, key=lambda uai: uai not in hosts), _TERMINALES, strict=False))
+    return dict(zip(sorted(known, key=lambda uai: uai not in hosts), terminales, strict=False))
 
 
 def a_deposer(folder: Path) -> Path:

@@ -95,7 +95,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         services={name: read_port(environment, f"{name.upper()}_PORT", default) for name, default in SERVICES.items()},
         gateway=read_port(environment, "PASSERELLE_PORT", 4000),
         identity_grpc=read_port(environment, "IDENTITY_GRPC_PORT", 5001),
-        academies=topics.read_academies(environment),
+        academies=topics.read_academies(environment, otherwise=demonstration.ACADEMIES),
     )
 
 
@@ -144,8 +144,9 @@ def nodes(settings: Settings) -> list[Part | Step]:
         await complete("fichiers", [str(_PYTHON), "-m", "generateur", *command], settings.environment(), settings.logs)
 
     async def generate() -> None:
-        if not (folder / "offre.csv").exists():
-            await generateur("offre", str(folder))
+        if not demonstration.is_written(folder):
+            chosen = chain.from_iterable(("--academie", academie) for academie in demonstration.ACADEMIES)
+            await generateur("offre", str(folder), *chosen)
         ici, *_ = demonstration.lycees(folder)
         for uai, terminales in demonstration.lycees(folder).items():
             where = demonstration.a_deposer(folder) if uai == ici else demonstration.charges(folder) / uai
@@ -180,7 +181,8 @@ def nodes(settings: Settings) -> list[Part | Step]:
         load("lycees", offre, settings, after=("offre", "fichiers", "zipkin")),
         load("formations", formations, settings, after=("lycees", *settings.services)),
         Step(name="comptes", run=load_accounts, after=("identity", "fichiers")),
-        # The calendar of 2025 is over: the demonstration's académie may still send its files, and steer by them.
+        # The calendar of 2025 is over: the first académie of the demonstration may still send its files, and steer by
+        # them; the other one has no window of its own.
         load("fenetres", (*_DEROGER, "REMONTEE_SIECLE", "--ouverture", "2024-11-13"), settings, after=("calendriers",)),
         load(
             "eleves-demonstration",
@@ -192,7 +194,7 @@ def nodes(settings: Settings) -> list[Part | Step]:
     ]
 
 
-_DEROGER = ("services.pilotage", "deroger", "2025", "creteil")
+_DEROGER = ("services.pilotage", "deroger", "2025", demonstration.ACADEMIES[0])
 _CREATE_KEYS = (
     "import sys, pathlib; from kit.auth.service_tokens import create_keys;"
     "create_keys(pathlib.Path(sys.argv[1]), tuple(sys.argv[2:]))"

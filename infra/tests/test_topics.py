@@ -70,6 +70,7 @@ def test_nominative_topics_are_those_of_each_academie_that_is_asked_for() -> Non
     assert {"rennes.eleves.eleves.v1", "aix-marseille.eleves.eleves.v1"} <= names
     assert not [name for name in names if "creteil" in name or "{" in name]
     assert read_academies({}) == ("creteil",)
+    assert read_academies({}, otherwise=("creteil", "rennes")) == ("creteil", "rennes")
     assert read_academies({"ACADEMIES_TOPICS": "lille, nantes,"}) == ("lille", "nantes")
 
 

@@ -17,11 +17,11 @@ from services.rapports.consumers import subscriptions as of_rapports
 async def test_the_declared_readers_of_each_topic_are_the_services_that_subscribe_to_it() -> None:
     database = open_database("mongodb://127.0.0.1:1/", "jamais_lue")
     subscribed = {
-        "eleves": of_eleves(database, topics.DEMONSTRATION),
+        "eleves": of_eleves(database, topics.OUVERTES),
         "identity": of_identity(database),
         "offre": of_offre(database),
-        "pilotage": of_pilotage(database, topics.DEMONSTRATION),
-        "rapports": of_rapports(database, topics.DEMONSTRATION),
+        "pilotage": of_pilotage(database, topics.OUVERTES),
+        "rapports": of_rapports(database, topics.OUVERTES),
     }
     readers: dict[str, set[str]] = defaultdict(set)
     for service, subscriptions in subscribed.items():
