@@ -39,9 +39,9 @@ class Frontend:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def deposit(self, uai: str, fichiers: Mapping[str, bytes]) -> str:
-        """Send these files; on return they are acknowledged. The id of the import."""
-        announced = await self.ask(
+    async def announce(self, uai: str, fichiers: Mapping[str, bytes]) -> dict[str, Any]:
+        """Ask where to send these files: the whole GraphQL answer."""
+        return await self.ask(
             _DEMANDER,
             uai=uai,
             fichiers=[
@@ -49,6 +49,10 @@ class Frontend:
                 for nom, content in fichiers.items()
             ],
         )
+
+    async def deposit(self, uai: str, fichiers: Mapping[str, bytes]) -> str:
+        """Send these files; on return they are acknowledged. The id of the import."""
+        announced = await self.announce(uai, fichiers)
         depot = announced["data"]["demanderDepot"]
         assert depot["refus"] == []
         async with httpx.AsyncClient(headers=self._headers, timeout=20) as client:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.processes import free_ports
+from infra.local.platform import Settings, read_settings
+from infra.local.processes import ROOT, free_ports
 
 PORTS = (
     "PORT_MONGODB",
@@ -43,6 +44,27 @@ class Up:
     def environment(self) -> dict[str, str]:
         """What moves a command to this platform."""
         return {**{name: str(port) for name, port in self.ports.items()}, "DOSSIER_PLATEFORME": str(self.folder)}
+
+    @property
+    def settings(self) -> Settings:
+        """Where everything is."""
+        return read_settings(self.environment)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what its processes wrote."""
+        return self.folder / "logs"
+
+    async def command(self, *command: str, given: bytes = b"") -> None:
+        """Run a command of ours on the platform, as `python -m <command>`; it must succeed."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command),
+            cwd=ROOT,
+            env={**os.environ, **self.settings.environment()},
+            stdin=asyncio.subprocess.PIPE,
+        )
+        await process.communicate(given)
+        assert process.returncode == 0
 
     def url(self, port: str) -> str:
         """Where what listens on that port answers."""

@@ -2,234 +2,132 @@
 the trace of the upload; and nothing of a student where it should not be.
 """
 
-import asyncio
-import os
-import sys
 import zipfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from lxml import etree
 
 from infra.local import demonstration
-from infra.local.connexion import Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
-from infra.local.processes import ROOT
 from kit.testing.waiting import eventually
-from tests.e2e.depots import Frontend
-from tests.e2e.recompte import Indicateurs, Recompte, recount
-from tests.e2e.running import Up, path_to_root, running
+from tests.e2e.affichage import (
+    Comparaison,
+    drafts,
+    frontend,
+    has_followed,
+    read_figures,
+    require_drafts,
+    require_exact,
+    require_no_small_rest,
+    series_of,
+    show,
+)
+from tests.e2e.fichiers import Files, read_demonstration
+from tests.e2e.recompte import Indicateurs
+from tests.e2e.running import Up, path_to_root
+from tests.e2e.sorties import collect, find_words
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
-OPERATION = """
-query($uai: ID!) {
-  etablissement(uai: $uai) {
-    eleves(first: 1) { totalCount }
-    classes { effectif }
-    indicateurs { etablissement { ...Tous } academie { ...Tous } nation { ...Tous } }
-    formations(first: 100) { edges { node { id capacite rapport { chiffres {
-      places voeuxConfirmes propositions acceptes enAttente refusFormation demissions
-    } } } } }
-  }
-}
-fragment Tous on Indicateurs { candidaturesEnAttente voeuxEnAttente ensemble { ...Chiffres } series { ...Chiffres } }
-fragment Chiffres on ChiffresIndicateurs {
-  serie vivier vivierInitial inscrits sansVoeu auMoinsUnL1OuPass seulementL1OuPass tauxParticipation tauxSansVoeu
-  tauxAuMoinsUnL1OuPass tauxSeulementL1OuPass
-}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What the platform was fed with."""
-
-    folder: Path
-    candidats: Path
-
-    @property
-    def lycees(self) -> dict[str, int]:
-        return demonstration.lycees(self.folder)
-
-    @property
-    def siecle(self) -> list[Path]:
-        return sorted(self.folder.glob("siecle*/**/ExportXML_Eleves*.zip"))
-
-    def recount(self) -> Recompte:
-        """All figures, from the files."""
-        return recount(
-            session=2025,
-            siecle=self.siecle,
-            nomenclature=next(self.folder.glob("siecle*/**/ExportXML_Nomenclature.zip")),
-            candidats=[self.candidats],
-            offre=self.folder / "offre.csv",
-            lycees=self.folder / "lycees.csv",
-        )
-
-
-@pytest.fixture(scope="module")
-async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
-    """One platform for all of these."""
-    async with running(tmp_path_factory.mktemp("plateforme")) as started:
-        yield started
+HEADS = {"chef": "creteil", "voisin": "creteil", "lointain": "rennes"}
+"""Heads of three schools, with their académies."""
 
 
 @pytest.fixture(scope="module")
 async def files(up: Up) -> Files:
-    """The demonstration's files, the candidates' states written as they were played."""
-    folder = up.folder / "demonstration"
-    written = folder / "candidats.jsonl"
-    sized = [part for uai, n in demonstration.lycees(folder).items() for part in ("--lycee", f"{uai}={n}")]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "generateur", "candidats", str(written), "--offre", str(folder / "offre.csv"), *sized),
-        *("--hors-lycee", str(demonstration.HORS_LYCEE), "--phase", "FIN_PRINCIPALE"),
-        cwd=ROOT,
-        env=dict(os.environ),
-    )
-    assert await process.wait() == 0
-    return Files(folder, written)
-
-
-async def frontend(up: Up, court: str) -> Frontend:
-    (compte,) = [c for c in comptes(up.folder / "demonstration") if c.nom_court == court]
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
-    jetons = await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne)
-    return Frontend(up.url("PASSERELLE_PORT"), jetons.access_token)
+    """What it was fed with."""
+    return await read_demonstration(up.folder / "demonstration")
 
 
 @pytest.fixture(scope="module")
 async def shown(up: Up, files: Files) -> dict[str, dict[str, Any]]:
     """What each head is shown of its school, once the last file is sent and everything has followed."""
-    ici, voisin, *_ = files.lycees
+    ici, *_ = files.lycees
     administrator = await frontend(up, "administrateur")
-    packed = {path.name: path.read_bytes() for path in sorted(demonstration.a_deposer(files.folder).iterdir())}
+    packed = {path.name: path.read_bytes() for path in sorted(files.a_deposer.parent.iterdir())}
     assert (await administrator.ended(await administrator.deposit(ici, packed)))["etat"] == "TERMINE"
-    chef, voisine = await frontend(up, "chef"), await frontend(up, "voisin")
+    heads = {uai: await frontend(up, court) for uai, court in zip(schools(files), HEADS, strict=True)}
     expected = files.recount()
 
     async def followed() -> dict[str, dict[str, Any]] | None:
-        found = {}
-        for client, uai in ((chef, ici), (voisine, voisin)):
-            answer = await client.ask(OPERATION, uai=uai)
-            assert "errors" not in answer, answer["errors"]
-            found[uai] = answer["data"]["etablissement"]
-        nation = found[ici]["indicateurs"]["nation"]["ensemble"]
-        own = found[ici]["indicateurs"]["etablissement"]["ensemble"]
-        complete = (nation["vivier"], own["inscrits"]) == (expected.nation().vivier, expected.lycee(ici).inscrits)
-        return found if complete and _told(found) == _expected_told(expected, found) else None
+        found = await show(heads)
+        return found if has_followed(found, expected) else None
 
     found = await eventually(followed, within=60)
     assert found is not None
     return found
 
 
-def _told(found: dict[str, dict[str, Any]]) -> int:
-    return sum(
-        edge["node"]["rapport"]["chiffres"]["voeuxConfirmes"]
-        for etablissement in found.values()
-        for edge in etablissement["formations"]["edges"]
-    )
-
-
-def _expected_told(expected: Recompte, found: dict[str, dict[str, Any]]) -> int:
-    return sum(
-        expected.rapports[edge["node"]["id"]].voeux_confirmes
-        for etablissement in found.values()
-        for edge in etablissement["formations"]["edges"]
-    )
-
-
-def _figures(row: dict[str, Any]) -> Indicateurs:
-    return Indicateurs(
-        row["vivier"],
-        row["vivierInitial"],
-        row["inscrits"],
-        row["sansVoeu"],
-        row["auMoinsUnL1OuPass"],
-        row["seulementL1OuPass"],
-    )
+def schools(files: Files) -> dict[str, str]:
+    """The schools of the heads, with their académies."""
+    first, second, *_ = demonstration.lycees_of(files.folder, "creteil")
+    far, *_ = demonstration.lycees_of(files.folder, "rennes")
+    return dict(zip((first, second, far), HEADS.values(), strict=True))
 
 
 async def test_a_heads_own_figures_are_those_of_the_files_in_total_and_by_serie(
     files: Files, shown: dict[str, dict[str, Any]]
 ) -> None:
     expected = files.recount()
-    assert len(shown) == 2
+    assert len(shown) == 3
     for uai, etablissement in shown.items():
         own = etablissement["indicateurs"]["etablissement"]
-        assert _figures(own["ensemble"]) == expected.lycee(uai)
+        require_exact(own, series_of(expected, "lycee", uai))
         assert own["ensemble"]["vivier"] == etablissement["eleves"]["totalCount"] == files.lycees[uai]
         assert sum(classe["effectif"] for classe in etablissement["classes"]) == files.lycees[uai]
         assert own["candidaturesEnAttente"] == own["voeuxEnAttente"] == 0
-        series = {row["serie"]: _figures(row) for row in own["series"]}
-        recounted = {serie for kind, name, serie in expected.indicateurs if (kind, name) == ("lycee", uai) and serie}
-        assert series == {serie: expected.lycee(uai, serie) for serie in recounted}
-        for row in (own["ensemble"], *own["series"]):
-            counted = expected.lycee(uai, row["serie"] or "")
-            assert row["tauxParticipation"] == _rate(counted.taux_participation)
-            for rate, number in (
-                ("tauxSansVoeu", counted.sans_voeu),
-                ("tauxAuMoinsUnL1OuPass", counted.au_moins_un_l1_ou_pass),
-                ("tauxSeulementL1OuPass", counted.seulement_l1_ou_pass),
-            ):
-                assert row[rate] == _rate(counted.part_des_inscrits(number))
 
 
-def _rate(rate: Fraction | None) -> float | None:
-    return None if rate is None else float(rate)
-
-
-async def test_the_academies_and_the_nations_figures_are_those_of_the_files_where_they_are_shown(
+async def test_each_academies_and_the_nations_figures_are_those_of_the_files_where_they_are_shown(
     files: Files, shown: dict[str, dict[str, Any]]
 ) -> None:
     expected = files.recount()
-    compared = hidden = 0
-    for uai, etablissement in shown.items():
-        for place in ("academie", "nation"):
-            found = etablissement["indicateurs"][place]
-            for row, name in [(found["ensemble"], ""), *((row, row["serie"]) for row in found["series"])]:
-                own = _figures(row)
-                right = expected.academie("creteil", name) if place == "academie" else expected.nation(name)
-                for figure in Indicateurs.__slots__:
-                    value = getattr(own, figure)
-                    hidden += value is None
-                    compared += value is not None
-                    assert value is None or value == getattr(right, figure), (place, name, figure)
-                    # A small group is shown to nobody but those who know each of its students: their own school.
-                    known = getattr(expected.lycee(uai, name), figure)
-                    assert value is None or not 0 < value - known < 5, (place, name, figure)
-                    assert value is None or not 0 < value < 5 or value == known, (place, name, figure)
-    assert compared > 50
-    assert hidden > 0, "the demonstration has small groups"
+    academies, nation = Comparaison(), Comparaison()
+    for uai, slug in schools(files).items():
+        found, own = shown[uai]["indicateurs"], series_of(expected, "lycee", uai)
+        academies.compare(found["academie"], series_of(expected, "academie", slug), connus=own)
+        nation.compare(found["nation"], series_of(expected, "nation", ""), connus=own)
+        require_no_small_rest(found["academie"], found["nation"])
+    for compared in (academies, nation):
+        assert compared.comptes > 30
+        assert compared.taux > 20
+        assert compared.caches > 0, "the demonstration has small groups"
+
+
+async def test_no_academies_figures_are_the_other_ones_or_the_nations(
+    files: Files, shown: dict[str, dict[str, Any]]
+) -> None:
+    ici, _, far = schools(files)
+    creteil, nation = (read_figures(shown[ici]["indicateurs"][place]["ensemble"]) for place in ("academie", "nation"))
+    expected = files.recount()
+    assert (creteil, nation) == (expected.academie("creteil"), expected.nation())
+    rennes = expected.academie("rennes")
+    for figure in Indicateurs.__slots__:
+        assert getattr(creteil, figure) + getattr(rennes, figure) == getattr(nation, figure)
+        assert len({getattr(place, figure) for place in (creteil, rennes, nation)}) == 3
+    assert creteil.taux_participation != nation.taux_participation
+    assert shown[ici]["indicateurs"]["nomAcademie"] == "Créteil"
+    assert shown[far]["indicateurs"]["nomAcademie"] == "Rennes"
+
+
+async def test_a_window_that_one_academie_was_given_opens_nothing_for_another(up: Up, files: Files) -> None:
+    *_, far = schools(files)
+    answer = await (await frontend(up, "lointain")).announce(far, {"eleves.zip": b"rien"})
+    (refus,) = answer["data"]["demanderDepot"]["refus"]
+    assert refus["code"] == "FENETRE_FERMEE"
+    assert "02/02/2025" in refus["message"]
 
 
 async def test_each_drafts_figures_are_those_of_the_candidates_files(
     files: Files, shown: dict[str, dict[str, Any]]
 ) -> None:
     expected = files.recount()
-    drafts = [edge["node"] for found in shown.values() for edge in found["formations"]["edges"]]
-    assert len(drafts) > 10
-    for formation in drafts:
-        chiffres, counted = formation["rapport"]["chiffres"], expected.rapports[formation["id"]]
-        assert chiffres == {
-            "places": counted.places,
-            "voeuxConfirmes": counted.voeux_confirmes,
-            "propositions": counted.propositions,
-            "acceptes": counted.acceptes,
-            "enAttente": counted.en_attente,
-            "refusFormation": counted.refus_formation,
-            "demissions": counted.demissions,
-        }
-    assert sum(formation["rapport"]["chiffres"]["acceptes"] for formation in drafts) > 0
+    for etablissement in shown.values():
+        require_drafts(etablissement, expected)
+    found = [chiffres for etablissement in shown.values() for chiffres in drafts(etablissement).values()]
+    assert len(found) > 10
+    assert sum(chiffres["acceptes"] for chiffres in found) > 0
 
 
 async def test_one_trace_goes_from_the_upload_through_the_outbox_and_kafka_to_the_projection_in_pilotage(
@@ -252,50 +150,31 @@ async def test_one_trace_goes_from_the_upload_through_the_outbox_and_kafka_to_th
     await eventually(found, within=30)
 
 
-async def test_nothing_of_a_student_is_in_any_span_log_metric_or_kafka_key(
+async def test_nothing_of_a_student_is_in_any_span_log_metric_or_beside_a_record_of_kafka(
     up: Up, files: Files, shown: dict[str, dict[str, Any]]
 ) -> None:
     assert shown
-    secrets = [secret for eleve in students(files) for secret in eleve]
-    assert len(secrets) > 500
-    texts = {path.name: path.read_text(errors="replace") for path in sorted((up.folder / "logs").glob("*.log"))}
-    async with httpx.AsyncClient(timeout=20) as client:
-        texts["spans"] = (await client.get(f"{up.url('PORT_ZIPKIN')}/api/v2/traces", params={"limit": 3000})).text
-        for port in ("PASSERELLE_PORT", "IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
-            texts[port] = (await client.get(f"{up.url(port)}/metrics")).text
-    texts["Kafka keys"] = " ".join(await kafka_keys(f"127.0.0.1:{up.ports['PORT_KAFKA']}"))
-    lengths = {name: len(texts[name]) for name in ("spans", "eleves.log", "Kafka keys")}
-    assert min(lengths.values()) > 100, lengths
+    identifiers, names = students(files)
+    assert len(identifiers) > 1500
+    assert len(names) > 300
+    texts = await collect(up)
+    assert min(len(texts[name]) for name in ("spans", "eleves.log", "Kafka keys", "Kafka headers")) > 100
     for where, text in texts.items():
         held = text.casefold()
-        leaked = [secret for secret in secrets if secret.casefold() in held]
-        assert not leaked, f"something of a student is in {where}"
+        assert not [identifier for identifier in identifiers if identifier in held], f"of a student, in {where}"
+        assert not find_words(names, text), f"the name of a student, in {where}"
 
 
-def students(files: Files) -> Iterator[tuple[str, ...]]:
-    """What must not leave of each student: its INE, its address, its name with its forename."""
-    for path in files.siecle:
+def students(files: Files) -> tuple[set[str], set[str]]:
+    """What must not leave of the students: what is each one's own, to be found anywhere; and every family name and
+    forename, as words. All are invented, and none of them is a word of what the platform says.
+    """
+    identifiers, names = set[str](), set[str]()
+    for path in (*files.charges, files.a_deposer):
         with zipfile.ZipFile(path) as archive:
             root = etree.fromstring(archive.read(archive.namelist()[0]))
         for eleve in root.iter("ELEVE"):
-            text = {child.tag: child.text or "" for child in eleve}
-            named = f"{text['NOM_DE_FAMILLE']} {text['PRENOM']}"
-            yield tuple(filter(None, (text.get("INE_RNIE"), text.get("INE_BEA"), text.get("MEL"), named)))
-
-
-async def kafka_keys(servers: str) -> list[str]:
-    """The key of every record of every topic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
-    await admin.start()
-    names = [name for name in await admin.list_topics() if not name.startswith("__")]
-    described = await admin.describe_topics(names)
-    await admin.close()
-    partitions = [TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"]]
-    async with AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        keys = []
-        while [p for p in partitions if await consumer.position(p) < ends[p]]:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                keys += [(record.key or b"").decode() for record in records]
-        return keys
+            text = {child.tag: (child.text or "").casefold() for child in eleve}
+            identifiers |= {text["INE_RNIE"], text["INE_BEA"], text["MEL"]}
+            names |= {text[tag] for tag in ("NOM_DE_FAMILLE", "NOM_USAGE", "PRENOM", "PRENOM2", "PRENOM3")}
+    return identifiers - {""}, names - {""}

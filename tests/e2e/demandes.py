@@ -1,0 +1,47 @@
+"""Asking at the doors of the running platform, as an account of the demonstration or anybody."""
+
+from typing import Any
+
+import httpx
+
+from infra.local.connexion import Jetons, Personne, sign_in
+from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
+from tests.e2e.running import Up
+
+SERVICES = ("IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT")
+UAI = "0779000P"
+OPERATION = """
+query Tout($uai: ID!) {
+  moi { id prenom nom courriel droits { rubrique } }
+  etablissement(uai: $uai) {
+    nom
+    formations(first: 5) { edges { node { id libelle rapport { etat chiffres { places voeuxConfirmes } } } } }
+  }
+  eleves(uai: $uai, first: 5) { totalCount edges { node { nom classe } } }
+  indicateurs(uai: $uai) { etablissement { ensemble { vivier inscrits } } nation { ensemble { vivier inscrits } } }
+}
+"""
+
+DEPOSER = """
+mutation($u: ID!, $f: [FichierInput!]!) {
+  demanderDepot(uai: $u, fichiers: $f) { fichiers { url } refus { code message } }
+}
+"""
+
+
+async def jetons(up: Up, court: str) -> Jetons:
+    """Sign an account of the demonstration in."""
+    (compte,) = [c for c in comptes(up.folder / "demonstration") if c.nom_court == court]
+    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
+    return await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne)
+
+
+async def ask(
+    up: Up, token: str | None, query: str, *, port: str = "PASSERELLE_PORT", **variables: Any
+) -> dict[str, Any]:
+    """The whole GraphQL answer of the gateway, or of the service at that port; without a token, nobody asks."""
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=up.url(port), headers=headers, timeout=20) as client:
+        answer = await client.post("/graphql", json={"query": query, "variables": variables})
+    found: dict[str, Any] = answer.json()
+    return found
