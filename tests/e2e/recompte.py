@@ -111,7 +111,8 @@ def recount(
     Args:
         session: its year; states of others are passed over.
         siecle: `ElevesSansAdresses` (XML, or the zip that holds it) in the order of upload; a file corrects those of
-            its school before it, and a student whom it does not name stays.
+            its school before it, and a student whom it does not name any more has left, unless so many are missing that
+            it is a complement (≈ more than a fifth, and than five).
         nomenclature: the `Nomenclature` beside them, which tells the série of each MEF.
         candidats: JSON lines of states; of a candidate's states the one of the highest version counts.
         offre: with the official codes.
@@ -213,12 +214,19 @@ def read_eleves(files: Iterable[Path], series: Mapping[str, str]) -> Eleves:
         root = etree.parse(BytesIO(_xml(path)))
         uai = root.findtext("PARAMETRES/UAJ") or ""
         exported = _day(root.findtext("PARAMETRES/DATE_EXPORT") or "")
+        before = {key for key, eleve in eleves.items() if key[0] == uai and eleve.present}
+        named = set()
         for row in root.iterfind("DONNEES/ELEVES/ELEVE"):
             serie = series.get(row.findtext("CODE_MEF") or "")
             if serie is not None:
                 left = row.findtext("DATE_SORTIE")
                 ine = frozenset(filter(None, (row.findtext("INE_RNIE"), row.findtext("INE_BEA"))))
-                eleves[uai, str(row.attrib["ELEVE_ID"])] = Eleve(ine, serie, not left or _day(left) > exported)
+                key = uai, str(row.attrib["ELEVE_ID"])
+                eleves[key] = Eleve(ine, serie, not left or _day(left) > exported)
+                named.add(key)
+        missing = before - named
+        if len(missing) <= max(5, len(before) / 5):
+            eleves |= {key: eleves[key]._replace(present=False) for key in missing}
     seen = Counter(ine for eleve in eleves.values() if eleve.present for ine in eleve.ine)
     if any(number > 1 for number in seen.values()):
         raise ValueError("a student is present in two schools")

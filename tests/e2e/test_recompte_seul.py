@@ -159,6 +159,18 @@ def test_who_left_after_the_freeze_counts_in_the_vivier_initial_and_who_came_in_
     assert entree.recount(avant_le_gel=before).lycee("0779000P") == Indicateurs(9, 7, 5, 1, 2, 1)
 
 
+def test_who_is_not_in_the_next_file_has_left_unless_so_many_are_missing_that_it_is_a_complement(
+    entree: Entree,
+) -> None:
+    before = list(entree.files)
+    entree.files.append(siecle(entree.folder, "0779000P", "2", ("G1", GENERALE), ("T1", STMG)))
+    # Five of seven are missing: G2 to G6. Of whom G2 to G4 had registered.
+    assert entree.recount().lycee("0779000P") == Indicateurs(2, 2, 2, 0, 1, 1)
+    assert entree.recount(avant_le_gel=before).lycee("0779000P") == Indicateurs(2, 7, 5, 1, 2, 1)
+    entree.files[-1] = siecle(entree.folder, "0779000P", "2", ("G1", GENERALE))
+    assert entree.recount().lycee("0779000P").vivier == 7
+
+
 def test_of_a_candidates_states_the_one_of_the_highest_version_counts_whatever_their_order(entree: Entree) -> None:
     later = etat("G4", voeu(1), version=4)
     assert entree.recount([later, *CANDIDATS]).lycee("0779000P").sans_voeu == 0
