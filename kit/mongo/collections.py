@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import IndexModel
 from pymongo.errors import CollectionInvalid
 
 type Document = dict[str, Any]
 type Database = AsyncIOMotorDatabase[Document]
+type Session = AsyncIOMotorClientSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import DuplicateKeyError
 
-from kit.mongo.collections import Collection, Database
+from kit.mongo.collections import Collection, Database, Session
 
 LEASES = Collection(
     name="baux",
@@ -29,9 +28,7 @@ async def acquire(database: Database, name: str, holder: str, duration: timedelt
     return True
 
 
-async def renew(
-    database: Database, name: str, holder: str, duration: timedelta, session: AsyncIOMotorClientSession
-) -> bool:
+async def renew(database: Database, name: str, holder: str, duration: timedelta, session: Session) -> bool:
     """Prolong `holder`'s lease within `session`'s transaction; False when it is no longer its own.
 
     Whoever takes the lease meanwhile is in conflict with that transaction: what it does is done as the holder, or not.

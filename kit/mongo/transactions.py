@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from kit.errors import Unavailable
 from kit.logs import get_logger
-from kit.mongo.collections import Database, Document
+from kit.mongo.collections import Database, Document, Session
 from kit.outbox.events import Event
 
 MAJORITY = WriteConcern("majority", j=True)
@@ -31,7 +31,7 @@ class Transaction:
     """One run of a body: its session, and the events that will be published if, and only if, it commits."""
 
     database: Database
-    session: AsyncIOMotorClientSession
+    session: Session
     events: list[Event] = field(default_factory=list)
 
     def __getitem__(self, collection: str) -> AsyncIOMotorCollection[Document]:
@@ -99,13 +99,13 @@ class Transactor[W]:
         return result
 
 
-async def _abort(session: AsyncIOMotorClientSession) -> None:
+async def _abort(session: Session) -> None:
     """Give the transaction up; a store that is away has given it up already, and the first error says more."""
     with contextlib.suppress(PyMongoError):
         await session.abort_transaction()
 
 
-async def _commit(session: AsyncIOMotorClientSession, deadline: float) -> None:
+async def _commit(session: Session, deadline: float) -> None:
     """Commit, and only commit, again while the store does not say whether it did."""
     while True:
         try:

@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from motor.motor_asyncio import AsyncIOMotorClientSession
 from opentelemetry.propagate import inject
 
-from kit.mongo.collections import Collection, Database, Document
+from kit.mongo.collections import Collection, Database, Document, Session
 from kit.mongo.transactions import MAJORITY, SNAPSHOT, Transaction
 from kit.outbox.events import Event, Headers
 
-type Leading = Callable[[AsyncIOMotorClientSession], Awaitable[bool]]
+type Leading = Callable[[Session], Awaitable[bool]]
 
 OUTBOX = Collection(
     name="outbox",
