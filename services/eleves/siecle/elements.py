@@ -51,7 +51,7 @@ def read_elements(document: Document, encoding: str, *tags: str) -> Iterator[etr
 
 def texts(element: etree._Element) -> dict[str, str]:
     """The text of each child, by its name, without blanks around; one without text is left out."""
-    return {child.tag: child.text.strip() for child in element if child.text is not None}
+    return {child.tag: text.strip() for child in element if (text := child.text) is not None}
 
 
 def line_of(element: etree._Element) -> int:

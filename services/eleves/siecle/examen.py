@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from services.eleves.domain import Courriel, DonneesSiecle, Option, Sexe, TypeTache, label
 from services.eleves.siecle.compte_rendu import Avertissement, CodeAvertissement, CodeRejet, Rejet
-from services.eleves.siecle.documents import EleveLu
+from services.eleves.siecle.documents import EleveLu, OptionLue
 from services.eleves.siecle.reference import Identifiants, Reference
 from socle.courriels import CourrielInvalide, is_academique, parse_courriel_nominatif
 from socle.identifiants import TypeIne, ine_bea_letter, ine_type, is_matiere, is_mef, normalize_ine
@@ -200,8 +201,8 @@ class Examen:
         return sexe
 
     def _options(self) -> tuple[Option, ...]:
-        read = {Option(*lue) for lue in self.lu.options}
-        good = [option for option in read if is_matiere(option.matiere) and option.modalite in _MODALITES]
+        read = set(self.lu.options)
+        good = [option for lue in read if (option := _parse_option(lue)) is not None]
         ignored = len(read) - len(good)
         if ignored:
             raison = f"Option sans code de matière ou de modalité valable : {ignored}."
@@ -214,6 +215,13 @@ def _specialites(options: tuple[Option, ...]) -> tuple[str, ...]:
     return tuple(sorted({code for code in codes if code is not None}))
 
 
+@lru_cache(maxsize=4096)
+def _parse_option(lue: OptionLue) -> Option | None:
+    """What students of a school take has few different values."""
+    return Option(*lue) if is_matiere(lue.matiere) and lue.modalite in _MODALITES else None
+
+
+@lru_cache(maxsize=4096)
 def _parse_date(text: str) -> date | None:
     found = _DATE.fullmatch(text)
     if found is None:

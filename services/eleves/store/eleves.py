@@ -114,7 +114,7 @@ def _siecle(held: Document) -> DonneesSiecle:
         serie=Serie(held["serie"]),
         classe=held["classe"],
         specialites=tuple(held["specialites"]),
-        options=tuple(Option(*option) for option in held["options"]),
+        options=tuple(map(Option._make, held["options"])),
         statut=held["statut"],
         regime=held["regime"],
         doublement=held["doublement"],
