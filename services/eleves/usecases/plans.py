@@ -1,0 +1,71 @@
+"""What an import would do to a school as it is now; made anew by whoever goes on after a crash (ADR 012)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ulid import ULID
+
+from services.eleves.deps import Deps
+from services.eleves.domain import Eleve
+from services.eleves.imports import ImportSiecle
+from services.eleves.siecle.arrivees import match_arrivals, unmatched_ines
+from services.eleves.siecle.changements import Changement, Nature, plan
+from services.eleves.siecle.controle import Controle, LigneControlee
+from services.eleves.siecle.rapprochement import Rapprochement, match
+from services.eleves.store.listes import find_elsewhere
+from services.eleves.usecases import adresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the files of an import mean for the school, as it is now.
+
+    Args:
+        former: addresses that known students give up (fingerprint to student).
+    """
+
+    controle: Controle
+    rapprochement: Rapprochement
+    changements: Sequence[Changement]
+    connus: Mapping[str, Eleve]
+    former: Mapping[str, str]
+
+    @property
+    def remaining(self) -> Sequence[Changement]:
+        return [c for c in self.changements if c.nature is not Nature.INCHANGE]
+
+    def changes_academie(self, changement: Changement) -> bool:
+        known = self.connus.get(changement.eleve.id)
+        return known is not None and known.academie != changement.eleve.academie
+
+
+async def make_plan(deps: Deps, held: ImportSiecle, controle: Controle, connus: Sequence[Eleve]) -> Plan:
+    """Match the rows with the students of the school and of others, and claim the addresses of those that change."""
+    matched = match(controle, connus, new_id=ids_of_new(deps, held))
+    ines = unmatched_ines(matched)
+    ailleurs = await find_elsewhere(deps.database, session=held.session, uai=held.uai, ines=ines)
+    matched = match_arrivals(matched, ailleurs, exporte_le=controle.exporte_le)
+    former = adresses.given_up(deps, held.session, matched.paires)
+    matched = await adresses.claim(deps, held.session, matched, former)
+    changements = plan(
+        matched,
+        controle=controle,
+        academie=held.academie,
+        vivier_gele=held.vivier_gele,
+        premier_envoi=not connus,
+    )
+    known = {eleve.id: eleve for eleve in (*connus, *ailleurs)}
+    return Plan(controle=controle, rapprochement=matched, changements=changements, connus=known, former=former)
+
+
+def ids_of_new(deps: Deps, held: ImportSiecle) -> Callable[[LigneControlee], str]:
+    """The id of a new student, by its row: the same one when the import is done again after a crash, since its address
+    has been claimed by it.
+    """
+    moment = int((held.depose_le or held.demande_le).timestamp() * 1000).to_bytes(6)
+
+    def new_id(ligne: LigneControlee) -> str:
+        mark = deps.fingerprints.of("eleve", f"{held.id}/{ligne.siecle.eleve_id}")
+        return f"{held.session}/{ULID(moment + bytes.fromhex(mark)[:10])}"
+
+    return new_id
