@@ -37,6 +37,7 @@ class Dossier(_message.Message):
     candidat: _builtins.str
     """number of the file, opaque; read by eleves"""
     session: _builtins.int
+    """read by eleves"""
     ine: _builtins.str
     """as the candidate gave it; empty for those who have none; read by eleves, to find its student"""
     inscrit_le: _builtins.str
@@ -70,7 +71,7 @@ Global___Dossier: _TypeAlias = Dossier  # noqa: Y015
 
 @_typing.final
 class Voeu(_message.Message):
-    """A wish, in its present state, with the days of what led there (domaine.md §5.2)."""
+    """A wish, in its present state, with the days of what led there (domaine.md §5.2). Read by eleves, whole."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -39,7 +39,7 @@ class Candidature(_message.Message):
     DEMISSION_LE_FIELD_NUMBER: _builtins.int
     VOEUX_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """session/candidat"""
+    """session/candidat, the key; read by pilotage"""
     session: _builtins.int
     """read by pilotage"""
     eleve: _builtins.str
@@ -47,10 +47,11 @@ class Candidature(_message.Message):
     uai: _builtins.str
     """the student's lycée; read by pilotage"""
     academie: _builtins.str
-    """slug of the lycée's"""
+    """slug of the lycée's; no reader yet"""
     inscrit_le: _builtins.str
     """empty: an account without a file, which is no registration; read by pilotage"""
     demission_le: _builtins.str
+    """no reader yet"""
     @_builtins.property
     def voeux(self) -> _containers.RepeatedCompositeFieldContainer[Global___Voeu]:
         """read by pilotage"""
@@ -77,7 +78,7 @@ Global___Candidature: _TypeAlias = Candidature  # noqa: Y015
 
 @_typing.final
 class Voeu(_message.Message):
-    """A wish as the lycée may see it."""
+    """A wish as the lycée may see it. Without a reader yet but where it says otherwise."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -131,11 +132,11 @@ class CandidatureAccueil(_message.Message):
     ACADEMIE_FIELD_NUMBER: _builtins.int
     VOEUX_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """session/candidat"""
+    """session/candidat, the key; read by rapports"""
     session: _builtins.int
-    """read by rapports"""
+    """no reader yet"""
     academie: _builtins.str
-    """slug of the formations'"""
+    """slug of the formations'; no reader yet"""
     @_builtins.property
     def voeux(self) -> _containers.RepeatedCompositeFieldContainer[Global___VoeuAccueil]:
         """read by rapports"""
@@ -158,7 +159,7 @@ Global___CandidatureAccueil: _TypeAlias = CandidatureAccueil  # noqa: Y015
 
 @_typing.final
 class VoeuAccueil(_message.Message):
-    """A confirmed wish as its host may see it."""
+    """A confirmed wish as its host may see it. Without a reader yet but where it says otherwise."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -40,7 +40,7 @@ class Eleve(_message.Message):
     uai: _builtins.str
     """its lycée; read by pilotage"""
     academie: _builtins.str
-    """slug of its lycée's; read by pilotage"""
+    """slug of its lycée's; no reader yet"""
     serie: _builtins.str
     """GENERALE, STMG, ..., PRO; read by pilotage"""
     present: _builtins.bool

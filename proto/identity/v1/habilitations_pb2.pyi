@@ -61,7 +61,7 @@ Global___Habilitations: _TypeAlias = Habilitations  # noqa: Y015
 
 @_typing.final
 class Role(_message.Message):
-    """A role and where it holds (domaine.md §1). One of the scopes, or none for a national role."""
+    """A role and where it holds (domaine.md §1). One of the scopes, or none for a national role. Read by all, whole."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -107,7 +107,7 @@ Global___Role: _TypeAlias = Role  # noqa: Y015
 
 @_typing.final
 class Droit(_message.Message):
-    """A right given one by one (domaine.md §3)."""
+    """A right given one by one (domaine.md §3). Read by all, whole."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -146,15 +146,18 @@ Global___Droit: _TypeAlias = Droit  # noqa: Y015
 
 @_typing.final
 class Revocation(_message.Message):
-    """Topic identity.revocations.v1, key = session, kept one hour: a session of sign-in has ended before its tokens."""
+    """Topic identity.revocations.v1, key = session, kept one hour: a session of sign-in has ended before its tokens. Read by
+    all, who refuse its tokens from then on.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_FIELD_NUMBER: _builtins.int
     COMPTE_FIELD_NUMBER: _builtins.int
     session: _builtins.str
-    """the `sid` of the access tokens that are void from now on"""
+    """the `sid` of the access tokens that are void from now on, the key; read by all"""
     compte: _builtins.str
+    """kept by all"""
     def __init__(
         self,
         *,
@@ -171,13 +174,17 @@ Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
 
 @_typing.final
 class Battement(_message.Message):
-    """Topic identity.battements.v1, key = "identity", one a second: identity is there, and so is what it published."""
+    """Topic identity.battements.v1, key = "identity", one a second: identity is there, and so is what it published. Read by
+    all, who trust what they hold of it for as long.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EMIS_LE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def emis_le(self) -> _timestamp_pb2.Timestamp: ...
+    def emis_le(self) -> _timestamp_pb2.Timestamp:
+        """read by all"""
+
     def __init__(
         self,
         *,

@@ -19,6 +19,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class LireHabilitationsRequest(_message.Message):
+    """Read by identity."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     COMPTE_FIELD_NUMBER: _builtins.int
@@ -41,6 +43,8 @@ Global___LireHabilitationsRequest: _TypeAlias = LireHabilitationsRequest  # noqa
 
 @_typing.final
 class LireHabilitationsResponse(_message.Message):
+    """Read by whoever asks: today eleves and pilotage, before they change anything."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HABILITATIONS_FIELD_NUMBER: _builtins.int

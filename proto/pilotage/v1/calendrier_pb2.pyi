@@ -20,7 +20,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Calendrier(_message.Message):
-    """Topic pilotage.calendriers.v1, key = session, compacted. Read by every service, which decides by it what is open."""
+    """Topic pilotage.calendriers.v1, key = session, compacted. Read by every service that decides by it what is open: today
+    eleves, whole.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
