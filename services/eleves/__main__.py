@@ -27,6 +27,8 @@ from services.eleves.usecases.depots import deposit_locally
 
 _POLL_SECONDS = 0.1
 _CALENDAR_SECONDS = 30.0
+"""≈ ours: a platform that starts has told the calendar within some seconds."""
+
 
 COMMANDS = Commands(
     name="eleves",

@@ -11,7 +11,8 @@ from services.eleves.siecle.controle import Controle
 from services.eleves.siecle.rapprochement import Rapprochement
 
 DETAILS = 1_000
-"""How many rows a report details; all are counted."""
+"""≈ ours: how many rows a report details, more than the largest lycée has students of terminale (770, domaine.md §5.3);
+all are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from services.eleves.siecle.reference import Identifiants, Reference, identifian
 from services.eleves.siecle.refus import AutreAnnee, AutreEtablissement, ElevesAbsents, ParametresErrones
 
 _NOMMEES = 3
-"""How many of the other lines a message names."""
+"""≈ ours: how many of the other lines a message names, to stay a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

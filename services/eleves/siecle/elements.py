@@ -10,7 +10,11 @@ from services.eleves.siecle.paquet import Document
 from services.eleves.siecle.refus import XmlMalForme
 
 _PROBE = 64 * 1024
+"""≈ ours: bytes in which the root element begins, whatever comes before it."""
+
 _WIDEST_LINE = 65_535
+"""What libxml2 keeps of a line in an element: sixteen bits."""
+
 _SAFE: dict[str, Any] = {
     "resolve_entities": False,
     "no_network": True,

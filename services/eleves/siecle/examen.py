@@ -15,12 +15,18 @@ from socle.series import NiveauMef, Serie
 from socle.specialites import find_specialite
 
 _DATE = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
+# The codes and lengths of SIECLE's own format (domaine.md §5.1).
 _SEXES = {"1": Sexe.MASCULIN, "2": Sexe.FEMININ}
 _BOURSES_NATIONALES = frozenset("13678")
 _MODALITES = frozenset("SOFNXLR")
 _OBLIGATOIRE = "O"
 _LONGEST_CLASSE = 8
+
 _EARLIEST_BIRTH = 1900
+"""≈ ours: nobody in terminale was born before; an adult who comes back to school may be of any age."""
+
+_DIFFERENT = 4096
+"""≈ ours: dates and options that are kept once parsed; all those of one lycée, and of several more."""
 
 
 @dataclass(slots=True)
@@ -215,13 +221,13 @@ def _specialites(options: tuple[Option, ...]) -> tuple[str, ...]:
     return tuple(sorted({code for code in codes if code is not None}))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(_DIFFERENT)
 def _parse_option(lue: OptionLue) -> Option | None:
     """What students of a school take has few different values."""
     return Option(*lue) if is_matiere(lue.matiere) and lue.modalite in _MODALITES else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(_DIFFERENT)
 def _parse_date(text: str) -> date | None:
     found = _DATE.fullmatch(text)
     if found is None:

@@ -28,6 +28,7 @@ from services.eleves.siecle.refus import (
 )
 from services.eleves.siecle.sondage import find_encoding
 
+# domaine.md §5.1: « BEE_ELEVES[@VERSION 2.1|3.0] », « TYPE_STRUCTURE D|G (D is the class) ».
 _VERSIONS_ELEVES = frozenset({"2.1", "3.0"})
 _DIVISION = "D"
 

@@ -36,9 +36,10 @@ _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 @dataclass(frozen=True, slots=True)
 class Limites:
-    """How large a file may be.
+    """How large a file may be: ≈ ours, some four times and more what is plausible.
 
-    The largest lycée, 2,500 students of all levels, gives some 15 MB of XML, and a zip 20 times smaller.
+    The largest lycée, 2,500 students of all levels, gives ≈ 15 MB of XML and a zip 20 times smaller; our generator's
+    files, which are leaner, have 7 MB and compress 30 times (measured).
 
     Args:
         envoi: bytes sent.

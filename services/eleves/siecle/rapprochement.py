@@ -15,7 +15,8 @@ from services.eleves.siecle.reference import Identifiants
 
 _PART_ABSENTE = 0.2
 _ABSENTS_PLAUSIBLES = 5
-"""≈ When a file lacks more of the students of its school than this share, and than this number, it is a complement."""
+"""≈ ours (ADR 012): when a file lacks more of the students of its school than this share, and than this number, it is a
+complement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from services.eleves.siecle.paquet import Document
 from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone
 
 _CHUNK = 256 * 1024
+"""≈ ours: bytes looked at at once."""
+
 _UTF8 = "utf-8"
 _DECLARABLE = {
     # What exports of SIECLE declare, and what editors and scripts that save them again do. All agree with ASCII on its

@@ -16,6 +16,7 @@ FORMATIONS = projection(
     kept="la session et son archive",
 )
 _AT_ONCE = 100
+"""Keys asked for at once: as many as `usecases.dossiers` takes, for its reason."""
 
 
 def formation_document(message: offre_pb2.Formation) -> Document:

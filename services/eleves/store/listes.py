@@ -12,6 +12,7 @@ from socle.principal import Lieu
 from socle.series import Serie
 
 _KEYS = 100
+"""Keys asked for at once: as many as `usecases.dossiers` takes, for its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
