@@ -1,4 +1,4 @@
-"""The loop that does the imports, one at a time in each process, and clears old uploads away."""
+"""The loop that does the imports, one at a time in each process, and ends and clears away what is over."""
 
 import asyncio
 import contextlib
@@ -12,17 +12,24 @@ from kit.errors import Conflict, Unavailable
 from kit.logs import get_logger
 from kit.mongo.connection import is_away
 from services.eleves.deps import Deps
+from services.eleves.encours import GARDE
 from services.eleves.imports import AutreTitulaire, ImportSiecle
 from services.eleves.store.imports import anyone_waits
+from services.eleves.usecases.annonces import end_overdue
 from services.eleves.usecases.imports import apply_import, give_up, take_again, take_next
 
 _SWEEP_SECONDS = 1.0
+"""≈ ours, as the relay's sweep is (architecture §4): what another process received is begun within it."""
+
 _ESSAIS = 20
-"""A store that is away for a while costs a try a second; a file that no process survives costs one each two minutes."""
+"""≈ ours (ADR 012). A store that is away for a while costs a try a second; a file that no process survives costs one
+each two minutes."""
+
 _RETRY_SECONDS = 1.0
-_KEPT = timedelta(days=30)
-"""« raw uploads 30 days » (architecture §11)."""
+"""≈ ours: long enough for a store that restarts not to be pressed."""
+
 _CLEAR_EVERY = timedelta(hours=1)
+"""≈ ours: files are kept for an hour more than their thirty days, at most."""
 
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -47,8 +54,10 @@ class Importation:
                 if deps.clock() - cleared >= _CLEAR_EVERY:
                     cleared = deps.clock()
                     await self._clear(deps)
+                await self._end_overdue(deps)
                 while await anyone_waits(deps.database, now=deps.clock()):
                     await self.do_next(deps)
+                    await self._end_overdue(deps)
             except Exception as error:
                 if not _is_passing(error):
                     raise
@@ -111,8 +120,13 @@ class Importation:
         else:
             _log.info("import_done", etat=done.etat, essais=held.travail and held.travail.essais)
 
+    async def _end_overdue(self, deps: Deps) -> None:
+        ended = await end_overdue(deps)
+        if ended:
+            _log.info("deposits_expired", count=ended)
+
     async def _clear(self, deps: Deps) -> None:
-        cleared = await deps.files.delete_older(deps.clock() - _KEPT)
+        cleared = await deps.files.delete_older(deps.clock() - GARDE)
         if cleared:
             _log.info("uploads_cleared", count=cleared)
 

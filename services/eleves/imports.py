@@ -17,9 +17,10 @@ VALIDITE = timedelta(minutes=10)
 
 
 class EtatImport(StrEnum):
-    """Where an import is."""
+    """Where an import is; EXPIRE: its files did not all come in time."""
 
     ATTENDU = "ATTENDU"
+    EXPIRE = "EXPIRE"
     RECU = "RECU"
     EN_COURS = "EN_COURS"
     TERMINE = "TERMINE"
@@ -90,6 +91,7 @@ class ImportSiecle:
     Args:
         compte: who sends it.
         expire_le: until when its files are awaited.
+        place: which of those that its account has it takes, as long as its files are awaited (ADR 011).
         depose_le: when the last of them was received.
         en_retard: whether that was after the deadline: accepted, and marked.
         vivier_gele: whether the vivier initial was frozen by then.
@@ -105,6 +107,7 @@ class ImportSiecle:
     demande_le: datetime
     expire_le: datetime
     etat: EtatImport = EtatImport.ATTENDU
+    place: int | None = None
     depose_le: datetime | None = None
     en_retard: bool = False
     vivier_gele: bool = False
@@ -117,7 +120,7 @@ class ImportSiecle:
     @property
     def over(self) -> bool:
         """Whether nothing more will become of it."""
-        return self.etat in {EtatImport.TERMINE, EtatImport.REFUSE, EtatImport.ECHOUE}
+        return self.etat in {EtatImport.EXPIRE, EtatImport.TERMINE, EtatImport.REFUSE, EtatImport.ECHOUE}
 
     def fichier(self, id: str) -> Fichier | None:
         return next((fichier for fichier in self.fichiers if fichier.id == id), None)
@@ -156,11 +159,22 @@ class ImportSiecle:
         return replace(
             received,
             etat=EtatImport.RECU,
+            place=None,
             depose_le=now,
             en_retard=en_retard,
             vivier_gele=vivier_gele,
             trace=dict(trace),
         )
+
+    def expire(self, *, now: datetime) -> Self:
+        """The same, ended if files are still awaited and the time for them is over."""
+        if self.etat is not EtatImport.ATTENDU or now < self.expire_le:
+            return self
+        return replace(self, etat=EtatImport.EXPIRE, place=None)
+
+    def forget_files(self) -> Self:
+        """The same, once the contents of its files are erased."""
+        return replace(self, fichiers=tuple(replace(fichier, contenu=None) for fichier in self.fichiers))
 
     def take(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
         """A process begins the work, or goes on with it where another stopped."""

@@ -16,7 +16,11 @@ from socle.projections.habilitations import Acces
 
 DEPOTS = "/depots/"
 _AT_ONCE = 8
+"""≈ ours (ADR 011): uploads at once in a process, each of which holds some megabytes."""
+
 _WITHIN_SECONDS = 300.0
+"""≈ ours (ADR 011): half of the ten minutes that an address is valid; 64 MB then want 2 Mbit/s, and a zip far less."""
+
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),

@@ -10,6 +10,7 @@ from kit.graphql.endpoint import Schema
 from kit.graphql.refusals import refusals
 from services.eleves import policy
 from services.eleves.deps import Deps
+from services.eleves.lieux import lieu_of
 from services.eleves.schema_eleves import Classe, Eleve
 from services.eleves.schema_imports import (
     DemanderDepotPayload,
@@ -20,7 +21,7 @@ from services.eleves.schema_imports import (
 from services.eleves.store.eleves import sort_key
 from services.eleves.store.imports import find_import, list_imports
 from services.eleves.store.listes import Filtre, list_classes, list_eleves
-from services.eleves.usecases.depots import Annonce, announce, lieu_of
+from services.eleves.usecases.annonces import Annonce, announce
 from socle.principal import Principal
 from socle.series import Serie
 
@@ -99,7 +100,7 @@ class Etablissement:
             rows,
             first=first,
             total=total,
-            node=lambda held: ImportSiecle.of(held, now=deps.clock()),
+            node=ImportSiecle.of,
             cursor=lambda held: encode_cursor(held.id),
         )
 
@@ -165,7 +166,7 @@ class Query:
         if held is None:
             return None
         policy.require_follow(principal, lieu_of(held.uai), now=deps.clock())
-        return ImportSiecle.of(held, now=deps.clock())
+        return ImportSiecle.of(held)
 
 
 @strawberry.type
@@ -188,7 +189,7 @@ class Mutation:
                 fichiers=[Annonce(nom=f.nom, taille=f.taille, sha256=f.sha256) for f in fichiers],
             )
             return DemanderDepotPayload(
-                import_=ImportSiecle.of(opened, now=deps.clock()),
+                import_=ImportSiecle.of(opened),
                 fichiers=[FichierAttendu.of(f, opened, url=context.url) for f in opened.fichiers],
                 refus=[],
             )

@@ -16,8 +16,8 @@ from services.eleves.siecle.compte_rendu import CodeAvertissement, CodeRejet
 strawberry.enum(
     EtatImport,
     description=(
-        "Où en est un envoi : fichiers attendus, reçus, en cours d'examen, pris en compte (terminé), refusés, ou "
-        "échec de notre côté."
+        "Où en est un envoi : fichiers attendus, envoi expiré (ils ne sont pas tous arrivés en dix minutes : refaites-"
+        "le), reçus, en cours d'examen, pris en compte (terminé), refusés, ou échec de notre côté."
     ),
 )
 strawberry.enum(CodeRejet, description="Pourquoi une ligne n'est pas retenue.")
@@ -118,7 +118,6 @@ class ImportSiecle:
     uai: strawberry.ID = strawberry.field(description="Le lycée.")
     session: int = strawberry.field(description="Année de la session.")
     etat: EtatImport = strawberry.field(description="Où il en est.")
-    expire: bool = strawberry.field(description="Vrai si les fichiers attendus ne sont pas arrivés à temps.")
     demande_le: datetime = strawberry.field(description="Quand il a été annoncé.")
     depose_le: datetime | None = strawberry.field(description="Quand le dernier fichier est arrivé ; absent avant.")
     en_retard: bool = strawberry.field(description="Vrai s'il est arrivé après l'échéance : accepté, et marqué.")
@@ -130,14 +129,13 @@ class ImportSiecle:
     )
 
     @classmethod
-    def of(cls, held: imports.ImportSiecle, *, now: datetime) -> Self:
+    def of(cls, held: imports.ImportSiecle) -> Self:
         travail = held.travail
         return cls(
             id=strawberry.ID(held.id),
             uai=strawberry.ID(held.uai),
             session=held.session,
             etat=held.etat,
-            expire=held.etat is EtatImport.ATTENDU and now >= held.expire_le,
             demande_le=held.demande_le,
             depose_le=held.depose_le,
             en_retard=held.en_retard,

@@ -10,11 +10,10 @@ from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.mongo.aggregates import Aggregates, Kind
 from kit.mongo.files import Files, collections
 from kit.versions import Version
-from services.eleves.domain import TypeTache
+from services.eleves.encours import Encours, weight
 from services.eleves.imports import EtatImport, Fichier, ImportSiecle, Travail
-from services.eleves.rapport import Rapport
 from services.eleves.siecle.changements import Nature
-from services.eleves.siecle.compte_rendu import Avertissement, CodeAvertissement, CodeRejet, Rejet
+from services.eleves.store.rapports import rapport_document, read_rapport
 
 _READERS = "qui a le droit SIECLE de l'établissement"
 IMPORTS = Collection(
@@ -37,12 +36,15 @@ IMPORTS = Collection(
         "rapport": ["object", "null"],
         "refus": ["object", "null"],
     },
+    optional={"place": "string"},
     indexes=(
         Index(keys={"session": 1, "uai": 1, "_id": -1}),
         Index(keys={"etat": 1, "depose_le": 1}),
         Index(keys={"fichiers.id": 1}),
         # One at a time for a school: two would both make its new students.
         Index(keys={"session": 1, "uai": 1}, unique=True, where={"etat": EtatImport.EN_COURS.value}),
+        # Of those who ask for deposits at once, none gets more than there are places.
+        Index(keys={"place": 1}, unique=True, where={"place": {"$exists": True}}),
     ),
     purpose="suivre les envois de fichiers SIECLE et dire ce qu'ils ont changé",
     readers=_READERS,
@@ -50,6 +52,9 @@ IMPORTS = Collection(
 )
 BUCKET = "envois"
 _DUPLICATE_KEY = 11000
+_AT_ONCE = 100
+"""≈ ours: deposits that are ended before imports have their turn again."""
+
 ENVOIS = collections(
     BUCKET, purpose="les fichiers SIECLE tels qu'ils ont été envoyés", readers="le service", kept="30 jours"
 )
@@ -61,7 +66,8 @@ def open_files(database: Database) -> Files:
 
 
 def _document(held: ImportSiecle) -> Document:
-    return {
+    place = f"{held.session}/{held.uai}/{held.compte}/{held.place}"
+    return ({} if held.place is None else {"place": place}) | {
         "session": held.session,
         "uai": held.uai,
         "academie": held.academie,
@@ -78,7 +84,7 @@ def _document(held: ImportSiecle) -> Document:
         "vivier_gele": held.vivier_gele,
         "trace": dict(held.trace),
         "travail": held.travail and _travail_document(held.travail),
-        "rapport": held.rapport and _rapport_document(held.rapport),
+        "rapport": held.rapport and rapport_document(held.rapport),
         "refus": held.refus and {"code": held.refus[0], "message": held.refus[1]},
     }
 
@@ -91,29 +97,6 @@ def _travail_document(travail: Travail) -> Document:
         "appliques": {nature.value: count for nature, count in travail.appliques.items()},
         "total": travail.total,
         "cedees": dict(travail.cedees),
-    }
-
-
-_COMPTES = (
-    "lignes",
-    "acceptees",
-    "nouveaux",
-    "arrives",
-    "modifies",
-    "inchanges",
-    "partis",
-    "rejetees",
-    "ecartees",
-    "deja_partis",
-)
-
-
-def _rapport_document(rapport: Rapport) -> Document:
-    return {
-        **{name: getattr(rapport, name) for name in _COMPTES},
-        "rejets": [[r.ligne, r.eleve, r.champ, r.code.value, r.raison] for r in rapport.rejets],
-        "avertissements": [[a.ligne, a.eleve, a.champ, a.code.value, a.raison] for a in rapport.avertissements],
-        "taches": {tache.value: count for tache, count in rapport.taches.items()},
     }
 
 
@@ -130,14 +113,20 @@ def _import(id: str, version: Version, document: Document) -> ImportSiecle:
         demande_le=document["demande_le"],
         expire_le=document["expire_le"],
         etat=EtatImport(document["etat"]),
+        place=_place(document),
         depose_le=document["depose_le"],
         en_retard=document["en_retard"],
         vivier_gele=document["vivier_gele"],
         trace=document["trace"],
         travail=travail and _travail(travail),
-        rapport=rapport and _rapport(rapport),
+        rapport=rapport and read_rapport(rapport),
         refus=refus and (refus["code"], refus["message"]),
     )
+
+
+def _place(document: Document) -> int | None:
+    place = document.get("place")
+    return None if place is None else int(place.rpartition("/")[2])
 
 
 def _travail(held: Document) -> Travail:
@@ -148,21 +137,6 @@ def _travail(held: Document) -> Travail:
         appliques={Nature(nature): count for nature, count in held["appliques"].items()},
         total=held["total"],
         cedees=held["cedees"],
-    )
-
-
-def _rapport(held: Document) -> Rapport:
-    return Rapport(
-        **{name: held[name] for name in _COMPTES},
-        rejets=tuple(
-            Rejet(ligne=ligne, eleve=eleve, champ=champ, code=CodeRejet(code), raison=raison)
-            for ligne, eleve, champ, code, raison in held["rejets"]
-        ),
-        avertissements=tuple(
-            Avertissement(ligne=ligne, eleve=eleve, champ=champ, code=CodeAvertissement(code), raison=raison)
-            for ligne, eleve, champ, code, raison in held["avertissements"]
-        ),
-        taches={TypeTache(tache): count for tache, count in held["taches"].items()},
     )
 
 
@@ -179,15 +153,40 @@ class Imports(Aggregates[ImportSiecle]):
         """The import of that id, which exists."""
         return (await self.find([id]))[id]
 
+    async def encours(self, held: ImportSiecle, *, since: datetime) -> Encours:
+        """What its account has waiting for its school, and the weight of what was announced since then and is kept or
+        awaited for that school.
+        """
+        where = {"session": held.session, "uai": held.uai, "demande_le": {"$gt": since}}
+        cursor = self.transaction[IMPORTS.name].find(
+            where, session=self.transaction.session, projection=["compte", "etat", "place", "fichiers"]
+        )
+        places, octets = set(), 0
+        for document in await cursor.to_list(None):
+            place, awaited = _place(document), document["etat"] == EtatImport.ATTENDU
+            if place is not None and document["compte"] == held.compte:
+                places.add(place)
+            fichiers = (Fichier(**fichier) for fichier in document["fichiers"])
+            octets += weight([fichier for fichier in fichiers if awaited or fichier.contenu is not None])
+        return Encours(places=frozenset(places), octets=octets)
+
+    async def open(self, held: ImportSiecle) -> ImportSiecle:
+        """Save a deposit that awaits its files.
+
+        Raises:
+            Conflict: the same account took its place at this very moment.
+        """
+        return await self._save_alone(held, "Vous venez de demander un autre envoi au même instant : recommencez.")
+
     async def next_in_line(self, *, now: datetime) -> ImportSiecle | None:
         """The oldest one that nobody works at, of a school that has no other under way."""
         collection, session = self.transaction[IMPORTS.name], self.transaction.session
         under_way = collection.find({"etat": EtatImport.EN_COURS}, session=session, projection=["session", "uai"])
         busy = [{"session": d["session"], "uai": d["uai"]} for d in await under_way.to_list(None)]
         free = _ready() | ({"$nor": busy} if busy else {})
-        found = collection.find({"$or": [free, _abandoned(now)]}, session=session, projection=["_id"])
+        found = collection.find({"$or": [free, _abandoned(now)]}, session=session)
         documents = await found.sort("depose_le", 1).limit(1).to_list(1)
-        return await self.get(documents[0]["_id"]) if documents else None
+        return _IMPORT.read(documents[0]) if documents else None
 
     async def take(self, held: ImportSiecle) -> ImportSiecle:
         """Save one that a process has just taken.
@@ -195,12 +194,16 @@ class Imports(Aggregates[ImportSiecle]):
         Raises:
             Conflict: another of the same school was taken at this very moment.
         """
+        return await self._save_alone(held, "Un autre envoi du même établissement est en cours.")
+
+    async def _save_alone(self, held: ImportSiecle, refusal: str) -> ImportSiecle:
+        """Save what a unique index lets one only save."""
         try:
             return await self.save(held)
         except BulkWriteError as error:
             if any(problem["code"] != _DUPLICATE_KEY for problem in error.details["writeErrors"]):
                 raise
-            raise Conflict("Un autre envoi du même établissement est en cours.") from error
+            raise Conflict(refusal) from error
 
 
 def _ready() -> Document:
@@ -227,6 +230,12 @@ async def anyone_waits(database: Database, *, now: datetime) -> bool:
     """Whether some import waits for a process."""
     waiting = {"$or": [_ready(), _abandoned(now)]}
     return await database[IMPORTS.name].find_one(waiting, projection=["_id"]) is not None
+
+
+async def list_overdue(database: Database, *, now: datetime) -> Sequence[str]:
+    """The deposits that still await files though the time for them is over: some of them, where there are many."""
+    over = database[IMPORTS.name].find({"etat": EtatImport.ATTENDU, "expire_le": {"$lte": now}}, projection=["_id"])
+    return [document["_id"] for document in await over.to_list(_AT_ONCE)]
 
 
 async def list_imports(

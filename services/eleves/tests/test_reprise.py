@@ -1,6 +1,6 @@
 """An import that a crash cuts short is gone on with, and what was applied is applied once."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,24 +9,17 @@ import pytest
 
 from generateur.ecoles import generate_ecole
 from generateur.siecle import write_eleves
-from kit.clock import campaign_clock, technical_clock
+from kit.clock import technical_clock
 from kit.mongo import Database
-from kit.mongo.migrations import generation
-from kit.vault.keys import Fingerprints
-from kit.vault.sealing import Vault
 from services.eleves.deps import Deps
-from services.eleves.imports import AutreTitulaire, EtatImport, Fichier, ImportSiecle
+from services.eleves.imports import AutreTitulaire, EtatImport, ImportSiecle
 from services.eleves.store import courriels
-from services.eleves.store.imports import open_files
-from services.eleves.store.work import Work, transactor
-from services.eleves.tests.conftest import DANS_LES_TEMPS, UAI
+from services.eleves.tests.conftest import UAI
+from services.eleves.tests.importations import open_deps, received
 from services.eleves.usecases import imports
 from services.eleves.usecases.imports import BAIL, apply_import, give_up, take_next
-from socle.projections.calendrier import Calendriers
 
 pytestmark = pytest.mark.stack
-
-_MASTER_KEY = "essai:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
 class Crash(BaseException):
@@ -35,44 +28,7 @@ class Crash(BaseException):
 
 @pytest.fixture
 async def deps(store: Database) -> Deps:
-    fingerprints = Fingerprints(store, Vault.of(_MASTER_KEY))
-    await fingerprints.load(create=True)
-    return Deps(
-        database=store,
-        transact=transactor(store, generation=await generation(store)),
-        files=open_files(store),
-        calendriers=Calendriers(store),
-        fingerprints=fingerprints,
-        academies=frozenset({"creteil"}),
-        campaign_clock=campaign_clock(DANS_LES_TEMPS),
-    )
-
-
-async def pieces(content: bytes) -> AsyncIterator[bytes]:
-    yield content
-
-
-async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai: str = UAI) -> ImportSiecle:
-    """An import whose file is there, which nobody has begun."""
-    stored = await deps.files.write(pieces(content), limit=len(content))
-    now = technical_clock()
-    held = ImportSiecle(
-        id=id,
-        session=2025,
-        uai=uai,
-        academie="creteil",
-        compte="01ADMIN",
-        fichiers=(Fichier(id=f"{id}/1", nom="x.xml", taille=stored.size, sha256=stored.sha256, contenu=stored.id),),
-        demande_le=now,
-        expire_le=now + timedelta(minutes=10),
-        etat=EtatImport.RECU,
-        depose_le=now,
-    )
-
-    async def body(work: Work) -> ImportSiecle:
-        return await work.imports.save(held)
-
-    return await deps.transact(body)
+    return await open_deps(store)
 
 
 def after_the_lease(deps: Deps) -> Deps:

@@ -1,0 +1,158 @@
+"""How much may be left with us, and what becomes of what never comes: on the real store."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+
+from kit.clock import technical_clock
+from kit.errors import Conflict
+from kit.mongo import Database
+from kit.testing.waiting import eventually
+from services.eleves.deps import Deps
+from services.eleves.encours import ATTENDUS, GARDE, OCTETS, PlaceEpuisee, TropDeDepots
+from services.eleves.imports import VALIDITE, DepotClos, EtatImport, ImportSiecle
+from services.eleves.store.imports import find_import
+from services.eleves.tests.conftest import UAI, VOISIN, Eleves
+from services.eleves.tests.importations import open_deps, pieces, received
+from services.eleves.usecases.annonces import Annonce, announce, end_overdue
+from services.eleves.usecases.depots import find_awaited, receive
+from socle.principal import Principal, RoleTenu
+from socle.rubriques import Role
+
+pytestmark = pytest.mark.stack
+
+LARGE = 64 * 1024**2
+
+
+@pytest.fixture
+async def deps(store: Database) -> Deps:
+    return await open_deps(store)
+
+
+def admin(compte: str = "01ADMIN") -> Principal:
+    roles = tuple(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai) for uai in (UAI, VOISIN))
+    return Principal(compte=compte, session="01SESSION", actif=True, roles=roles)
+
+
+def annonce(content: bytes = b"x") -> Annonce:
+    return Annonce(nom="x.xml", taille=len(content), sha256=sha256(content).hexdigest())
+
+
+async def asked(deps: Deps, *annonces: Annonce, uai: str = UAI, compte: str = "01ADMIN") -> ImportSiecle:
+    return await announce(deps, admin(compte), session=2025, uai=uai, fichiers=annonces or [annonce()])
+
+
+async def sent(deps: Deps, held: ImportSiecle, rank: int, content: bytes = b"x") -> ImportSiecle:
+    return await receive(deps, held, held.fichiers[rank].id, pieces(content), principal=admin(held.compte))
+
+
+def after(deps: Deps, delay: timedelta) -> Deps:
+    return replace(deps, clock=lambda: technical_clock() + delay)
+
+
+async def test_an_account_has_five_deposits_waiting_for_a_school_and_no_more(deps: Deps) -> None:
+    waiting = [await asked(deps) for _ in range(5)]
+    with pytest.raises(TropDeDepots) as refused:
+        await asked(deps)
+    assert refused.value.message == (
+        "Vous avez déjà 5 envois en attente pour cet établissement : envoyez leurs fichiers, ou recommencez dans dix "
+        "minutes, quand ils auront expiré."
+    )
+    await asked(deps, compte="01AUTRE")
+    await asked(deps, uai=VOISIN)
+    await sent(deps, waiting[2], 0)
+    await asked(deps)
+    with pytest.raises(TropDeDepots):
+        await asked(deps)
+
+
+async def test_of_deposits_asked_for_at_once_no_more_are_given_than_there_are_places(deps: Deps) -> None:
+    async def one() -> bool:
+        try:
+            await asked(deps)
+        except (TropDeDepots, Conflict):
+            return False
+        return True
+
+    given = sum(await asyncio.gather(*(one() for _ in range(12))))
+    assert 1 <= given <= ATTENDUS
+    assert await deps.database.imports.count_documents({"etat": "ATTENDU"}) == given
+
+
+async def test_a_school_keeps_and_awaits_half_a_gigabyte_and_no_more(deps: Deps) -> None:
+    large = [replace(annonce(), taille=LARGE)] * 2
+    for compte in ("01A", "01B", "01C", "01D"):
+        await asked(deps, *large, compte=compte)
+    with pytest.raises(PlaceEpuisee) as refused:
+        await asked(deps)
+    assert "30 jours" in refused.value.message
+    await asked(deps, uai=VOISIN)
+    await end_overdue(after(deps, VALIDITE))
+    await asked(deps)
+
+
+async def test_small_files_without_end_fill_the_place_too_and_thirty_days_later_it_is_free(deps: Deps) -> None:
+    await received(deps, b"x")
+    kept = await deps.database.imports.find_one({})
+    assert kept is not None
+    await deps.database.imports.insert_many([kept | {"_id": f"2025/{n}"} for n in range(1, OCTETS // 1024**2)])
+    with pytest.raises(PlaceEpuisee):
+        await asked(deps)
+    await asked(after(deps, GARDE))
+
+
+async def test_a_deposit_that_is_not_sent_in_ten_minutes_expires_and_what_came_of_it_is_erased(deps: Deps) -> None:
+    held = await asked(deps, annonce(b"x"), annonce(b"y"))
+    await sent(deps, held, 0)
+    assert await end_overdue(after(deps, VALIDITE - timedelta(seconds=5))) == 0
+    assert await deps.database["envois.files"].count_documents({}) == 1
+    assert await end_overdue(after(deps, VALIDITE)) == 1
+    ended = await find_import(deps.database, held.id)
+    assert ended is not None
+    assert (ended.etat, ended.over, ended.fichiers) == (EtatImport.EXPIRE, True, held.fichiers)
+    for collection in ("envois.files", "envois.chunks"):
+        assert await deps.database[collection].count_documents({}) == 0
+    with pytest.raises(DepotClos):
+        await find_awaited(deps, admin(), held.fichiers[1].id)
+    assert await end_overdue(after(deps, VALIDITE)) == 0
+
+
+async def test_a_file_that_is_coming_when_its_deposit_expires_is_refused_and_not_kept(deps: Deps) -> None:
+    held = await asked(deps)
+    await end_overdue(after(deps, VALIDITE))
+    with pytest.raises(DepotClos):
+        await sent(deps, held, 0)
+    assert await deps.database["envois.files"].count_documents({}) == 0
+
+
+async def test_a_deposit_whose_files_all_came_never_expires(deps: Deps) -> None:
+    held = await asked(deps)
+    await sent(deps, held, 0)
+    assert await end_overdue(after(deps, VALIDITE)) == 0
+    assert await deps.database["envois.files"].count_documents({}) == 1
+
+
+async def test_the_school_sees_that_its_deposit_has_expired(eleves: Eleves) -> None:
+    client = await eleves.admin()
+    announced = await client.announce([b"x"])
+    id = announced["import"]["id"]
+    past = technical_clock() - timedelta(seconds=1)
+    await eleves.store.imports.update_one({"_id": id}, {"$set": {"expire_le": past}})
+
+    async def expired() -> bool:
+        return bool((await client.follow(id))["etat"] == "EXPIRE")
+
+    await eventually(expired, within=20)
+    again = await client.announce([b"x"])
+    assert again["refus"] == []
+
+
+async def test_who_asks_for_too_many_deposits_is_told_what_to_do(eleves: Eleves) -> None:
+    client = await eleves.admin()
+    for _ in range(ATTENDUS):
+        assert (await client.announce([b"x"]))["refus"] == []
+    (refus,) = (await client.announce([b"x"]))["refus"]
+    assert refus["code"] == TropDeDepots.code
