@@ -190,7 +190,8 @@ def nodes(settings: Settings) -> list[Part | Step]:
             settings,
             after=("eleves", "fenetres", "fichiers"),
         ),
-        Step(name="candidats", run=play_candidates, after=("topics", "fichiers")),
+        # After the students: taking both in at once, the imports and the candidates' files wait for each other.
+        Step(name="candidats", run=play_candidates, after=("topics", "eleves-demonstration")),
     ]
 
 
