@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Self
@@ -37,23 +37,18 @@ class _Hold:
     until: float
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
     """Reads until cancelled. What is committed was handled; what was not is read again.
 
     A handler that fails (its store is away, it has a bug) holds its partition, with growing delays: the others go on,
-    and nothing is skipped. Only what cannot be read goes to the dead letters.
+    and nothing is skipped. Only what cannot be read goes to the dead letters. Each lane is read by itself.
     """
 
     service: str
     bootstrap_servers: str
     prefix: str
     subscriptions: Sequence[Subscription[Any]]
-    _by_topic: dict[str, Subscription[Any]] = field(init=False)
-    _held: dict[TopicPartition, _Hold] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._by_topic = {self.prefix + s.topic: s for s in self.subscriptions}
 
     @classmethod
     def of(cls, settings: ServiceSettings, subscriptions: Sequence[Subscription[Any]], *, service: str) -> Self:
@@ -67,6 +62,32 @@ class Consumer:
 
     async def run(self) -> None:
         """Read for ever; when Kafka goes away, say so and start again."""
+        async with asyncio.TaskGroup() as group:
+            for lane in sorted({subscription.lane for subscription in self.subscriptions}):
+                group.create_task(self._reader(lane).run())
+
+    def _reader(self, lane: str) -> "_Reader":
+        return _Reader(
+            group_id=f"{self.prefix}{self.service}{lane and f'.{lane}'}",
+            bootstrap_servers=self.bootstrap_servers,
+            by_topic={self.prefix + s.topic: s for s in self.subscriptions if s.lane == lane},
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reader:
+    """Reads the topics of one lane, in a consumer group of its own.
+
+    Args:
+        by_topic: the subscriptions by the full name of their topic.
+    """
+
+    group_id: str
+    bootstrap_servers: str
+    by_topic: Mapping[str, Subscription[Any]]
+    _held: dict[TopicPartition, _Hold] = field(default_factory=dict)
+
+    async def run(self) -> None:
         while True:
             try:
                 await self._session()
@@ -76,9 +97,9 @@ class Consumer:
 
     async def _session(self) -> None:
         consumer = AIOKafkaConsumer(
-            *self._by_topic,
+            *self.by_topic,
             bootstrap_servers=self.bootstrap_servers,
-            group_id=f"{self.prefix}{self.service}",
+            group_id=self.group_id,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -89,7 +110,7 @@ class Consumer:
         try:
             await kafka.start(consumer)
             await kafka.start(burial)
-            _log.info("consumer_reads", topics=len(self._by_topic))
+            _log.info("consumer_reads", topics=len(self.by_topic))
             while True:
                 self._resume(consumer)
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)
@@ -112,7 +133,7 @@ class Consumer:
         partition: TopicPartition,
         records: list[ConsumerRecord],
     ) -> None:
-        subscription = self._by_topic[partition.topic]
+        subscription = self.by_topic[partition.topic]
         try:
             for parent, group in groupby(records, key=trace_headers):
                 await _handle_group(subscription, burial, dict(parent), list(group))

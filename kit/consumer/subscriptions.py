@@ -30,6 +30,7 @@ class Subscription[M: Message]:
         projection: the collection that `handle` keeps and nothing else changes, so that `rebuild` may make it again;
             None for a reaction, which cannot be replayed.
         rebuilt: awaited once `rebuild` has made the projection again, where something is computed from it.
+        lane: topics of one lane wait for each other's handlers, and for no others: what is promised soon has its own.
     """
 
     topic: str
@@ -38,6 +39,7 @@ class Subscription[M: Message]:
     check: Callable[[Received[M]], object] | None = None
     projection: str | None = None
     rebuilt: Callable[[], Awaitable[None]] | None = None
+    lane: str = ""
 
     def read(self, record: ConsumerRecord) -> Received[M]:
         """The record as `handle` may be given it.

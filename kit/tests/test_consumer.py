@@ -99,6 +99,37 @@ async def test_what_breaks_its_contract_goes_to_the_dead_letters_as_it_came_and_
     assert measured("consumer_events_total", topic=TOPIC, outcome="dead") - before == 3
 
 
+async def test_what_is_in_a_lane_of_its_own_is_not_held_up_by_the_handlers_of_others(
+    producer: AIOKafkaProducer, create_topics: CreateTopics, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    urgent, begun, goes_on = "essai.urgences.v1", asyncio.Event(), asyncio.Event()
+    await create_topics([urgent])
+
+    async def take_long(batch: Batch[StringValue]) -> Outcome:
+        begun.set()
+        await goes_on.wait()
+        return Outcome(len(batch))
+
+    recorder = Recorder()
+    consumer = Consumer(
+        service="lecteur",
+        bootstrap_servers=kafka_bootstrap_servers,
+        prefix=unique_prefix,
+        subscriptions=[
+            Subscription(topic=TOPIC, kind=StringValue, handle=take_long),
+            Subscription(topic=urgent, kind=StringValue, handle=recorder.handle, lane="vite"),
+        ],
+    )
+    await producer.send_and_wait(unique_prefix + TOPIC, message("long"), key=b"k", headers=GOOD)
+    async with running(consumer.run):
+        async with asyncio.timeout(20):
+            await begun.wait()
+        await producer.send_and_wait(unique_prefix + urgent, message("vite"), key=b"k", headers=GOOD)
+        await eventually(lambda: recorder.has(1))
+        assert not goes_on.is_set()
+        goes_on.set()
+
+
 async def test_what_decodes_and_breaks_its_contract_is_buried_alone_and_the_rest_of_its_batch_goes_on(
     producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
 ) -> None:

@@ -51,6 +51,8 @@ COLLECTIONS: Sequence[Collection] = (HABILITATIONS, REVOCATIONS, BATTEMENTS)
 
 FRESH = timedelta(seconds=5)
 _REMEMBERED_SECONDS = 1.0
+_LANE = "droits"
+"""What is taken away is refused within five seconds, however many students or candidates are being read meanwhile."""
 _ASK_SECONDS = 2.0
 
 
@@ -62,16 +64,19 @@ def subscriptions(database: Database) -> list[Subscription[Any]]:
             kind=habilitations_pb2.Habilitations,
             handle=keep(database, HABILITATIONS.name, _habilitations_document),
             projection=HABILITATIONS.name,
+            lane=_LANE,
         ),
         Subscription(
             topic="identity.revocations.v1",
             kind=habilitations_pb2.Revocation,
             handle=keep(database, REVOCATIONS.name, lambda m: {"compte": m.compte, "recu_le": technical_clock()}),
+            lane=_LANE,
         ),
         Subscription(
             topic="identity.battements.v1",
             kind=habilitations_pb2.Battement,
             handle=keep(database, BATTEMENTS.name, lambda m: {"emis_le": _datetime(m.emis_le)}),
+            lane=_LANE,
         ),
     ]
 

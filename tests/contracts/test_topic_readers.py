@@ -27,5 +27,7 @@ async def test_the_declared_readers_of_each_topic_are_the_services_that_subscrib
     for service, subscriptions in subscribed.items():
         for subscription in subscriptions:
             readers[subscription.topic].add(service)
+            # What takes rights away waits for nothing else (ADR 014).
+            assert (subscription.lane == "droits") == subscription.topic.startswith("identity.")
     assert {topic.name: set(topic.readers) for topic in topics.load()} == dict(readers)
     database.client.close()
