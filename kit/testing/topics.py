@@ -4,6 +4,8 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+from kit.testing.waiting import eventually
+
 _POLL_MS = 200
 _DEADLINE_SECONDS = 30.0
 
@@ -20,3 +22,13 @@ async def committed(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:
             for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
                 found += records
         return found
+
+
+async def once_committed(bootstrap_servers: str, topic: str, count: int = 1) -> list[ConsumerRecord]:
+    """What `committed` finds as soon as that is at least `count` records."""
+
+    async def found() -> list[ConsumerRecord]:
+        records = await committed(bootstrap_servers, topic)
+        return records if len(records) >= count else []
+
+    return await eventually(found, within=_DEADLINE_SECONDS)

@@ -21,7 +21,7 @@ from kit.consumer.messages import Batch, Received, Unreadable
 from kit.consumer.subscriptions import Outcome, Subscription
 from kit.testing.fixtures import CreateTopics
 from kit.testing.running import running
-from kit.testing.topics import committed
+from kit.testing.topics import once_committed
 from kit.testing.waiting import eventually
 from kit.tests.conftest import Measured
 from kit.tests.publisher import TOPIC
@@ -84,19 +84,23 @@ async def test_what_breaks_its_contract_goes_to_the_dead_letters_as_it_came_and_
         (b"k", message("x"), [TYPE, VERSION, ("traceparent", b"\xff")], b""),
     ]
     before = measured("consumer_events_total", topic=TOPIC, outcome="dead")
+
+    async def three_are_counted() -> bool:
+        return measured("consumer_events_total", topic=TOPIC, outcome="dead") - before == 3
+
     for key, value, headers, _ in broken:
         await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0)
     await producer.send_and_wait(topic, message("bon"), key=b"k", headers=GOOD, partition=0)
     recorder = Recorder()
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        letters = await once_committed(kafka_bootstrap_servers, f"{topic}.dlq", 3)
         await eventually(lambda: recorder.has(2))
+        await eventually(three_are_counted)
     assert recorder.given == [("k", "x"), ("k", "bon")]
-    letters = await committed(kafka_bootstrap_servers, f"{topic}.dlq")
     for offset, ((key, value, headers, reason), letter) in enumerate(zip(broken[:3], letters, strict=True)):
         assert (letter.key, letter.value) == (key, value)
         kept = list(letter.headers)
         assert kept == [*headers, ("dlq-reason", reason), ("dlq-origin", f"0/{offset}".encode())]
-    assert measured("consumer_events_total", topic=TOPIC, outcome="dead") - before == 3
 
 
 async def test_what_is_in_a_lane_of_its_own_is_not_held_up_by_the_handlers_of_others(
@@ -150,9 +154,8 @@ async def test_what_decodes_and_breaks_its_contract_is_buried_alone_and_the_rest
         subscriptions=[subscription],
     )
     async with running(consumer.run):
-        await eventually(lambda: recorder.has(3))
+        (letter,) = await once_committed(kafka_bootstrap_servers, f"{topic}.dlq")
     assert [value for _, value in recorder.given] == ["avant", "après", ""]
-    (letter,) = await committed(kafka_bootstrap_servers, f"{topic}.dlq")
     assert (letter.value, dict(letter.headers)["dlq-reason"]) == (message("impossible"), b"no such value")
 
 
@@ -171,12 +174,9 @@ async def test_a_dead_letter_can_be_written_before_it_is_passed_over_or_is_tried
     await producer.send_and_wait(topic, b"\xff", key=b"k", headers=GOOD, partition=0)
     await producer.send_and_wait(topic, message("bon"), key=b"k", headers=GOOD, partition=0)
     recorder = Recorder()
-
-    async def buried() -> bool:
-        return [r.value for r in await committed(kafka_bootstrap_servers, f"{topic}.dlq")] == [b"\xff"]
-
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
-        await eventually(buried, within=20)
+        (letter,) = await once_committed(kafka_bootstrap_servers, f"{topic}.dlq")
+    assert letter.value == b"\xff"
     assert {value for _, value in recorder.given} == {"bon"}
 
 

@@ -11,7 +11,7 @@ from kit.consumer import rebuild
 from kit.consumer.messages import Received
 from kit.mongo import Document
 from kit.outbox.events import Event
-from kit.testing.topics import committed
+from kit.testing.topics import once_committed
 from kit.testing.waiting import eventually
 from proto.candidats.v1 import dossiers_pb2
 from proto.eleves.v1 import candidatures_pb2
@@ -51,12 +51,8 @@ async def send(producer: AIOKafkaProducer, eleves: Eleves, topic: str, *states: 
 
 async def told(eleves: Eleves, topic: str, count: int = 1) -> list[ConsumerRecord]:
     """What a topic holds once it has so many records."""
-
-    async def found() -> list[ConsumerRecord]:
-        records = await committed(eleves.settings.kafka_bootstrap_servers, eleves.settings.prefixe_topics + topic)
-        return records if len(records) >= count else []
-
-    return await eventually(found, within=30)
+    settings = eleves.settings
+    return await once_committed(settings.kafka_bootstrap_servers, settings.prefixe_topics + topic, count)
 
 
 async def test_a_file_finds_its_student_and_one_that_breaks_its_contract_is_buried_alone(
