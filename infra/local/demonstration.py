@@ -5,6 +5,8 @@ refuses such accounts, and the keys they come with, in any other mode.
 """
 
 import csv
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ ACADEMIES = tuple(_LYCEES)
 """The académies of the demonstration: the first one's students are not all those of the nation."""
 HORS_LYCEE = 120
 """Candidates of the demonstration who are in no lycée."""
+_MARK = "demonstration-chargee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,26 @@ def is_written(folder: Path) -> bool:
     """Whether the offer is there, with lycées of every académie: an earlier release wrote those of one only."""
     written = (folder / "offre.csv").exists() and (folder / "lycees.csv").exists()
     return written and all(lycees_of(folder, academie) for academie in ACADEMIES)
+
+
+def is_loaded(folder: Path, data: Path) -> bool:
+    """Whether what the demonstration holds now was loaded into the stores of `data`."""
+    mark = data / _MARK
+    return mark.exists() and is_written(folder) and mark.read_text(encoding="utf-8") == _fingerprint(folder)
+
+
+def mark_loaded(folder: Path, data: Path) -> None:
+    """Remember, beside the stores, that they hold the demonstration: what is changed there since is not put back."""
+    (data / _MARK).write_text(_fingerprint(folder), encoding="utf-8")
+
+
+def _fingerprint(folder: Path) -> str:
+    """Of all that is loaded: the files, the accounts, and who plays the candidates' site."""
+    digest = hashlib.sha256(json.dumps([[c.ligne for c in comptes(folder)], lycees(folder), HORS_LYCEE]).encode())
+    for path in sorted(path for path in (*folder.glob("*.csv"), *charges(folder).rglob("*")) if path.is_file()):
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_size} ".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def lycees_of(folder: Path, academie: str) -> dict[str, int]:

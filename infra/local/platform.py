@@ -127,7 +127,7 @@ def nodes(settings: Settings) -> list[Part | Step]:
     Raises:
         StartFailed: a part of the stack is not installed.
     """
-    ports, data, folder = settings.ports, settings.data, settings.demonstration
+    ports, data = settings.ports, settings.data
 
     async def create_topics() -> None:
         try:
@@ -139,6 +139,23 @@ def nodes(settings: Settings) -> list[Part | Step]:
     async def create_keys() -> None:
         command = [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *settings.services]
         await complete("cles", command, {}, settings.logs)
+
+    return [
+        stack.mongodb(ports, data),
+        stack.kafka(ports, data),
+        stack.courriels(ports),
+        stack.zipkin(ports),
+        Step(name="cles", run=create_keys),
+        Step(name="topics", run=create_topics, after=("kafka",)),
+        *(service(name, settings) for name in settings.services),
+        gateway(settings),
+        *([] if demonstration.is_loaded(settings.demonstration, data) else _loads(settings)),
+    ]
+
+
+def _loads(settings: Settings) -> list[Step]:
+    """The steps that load the demonstration. Done again, as after a crash among them, they change nothing."""
+    folder = settings.demonstration
 
     async def generateur(*command: str) -> None:
         await complete("fichiers", [str(_PYTHON), "-m", "generateur", *command], settings.environment(), settings.logs)
@@ -167,16 +184,12 @@ def nodes(settings: Settings) -> list[Part | Step]:
 
     offre = ("services.offre", "charger-lycees", str(folder / "lycees.csv"))
     formations = ("services.offre", "charger-formations", str(folder / "offre.csv"))
+
+    async def mark() -> None:
+        demonstration.mark_loaded(folder, settings.data)
+
     return [
-        stack.mongodb(ports, data),
-        stack.kafka(ports, data),
-        stack.courriels(ports),
-        stack.zipkin(ports),
-        Step(name="cles", run=create_keys),
         Step(name="fichiers", run=generate),
-        Step(name="topics", run=create_topics, after=("kafka",)),
-        *(service(name, settings) for name in settings.services),
-        gateway(settings),
         load("calendriers", ("services.pilotage", "charger-calendriers"), settings, after=("pilotage", "zipkin")),
         load("lycees", offre, settings, after=("offre", "fichiers", "zipkin")),
         load("formations", formations, settings, after=("lycees", *settings.services)),
@@ -192,6 +205,7 @@ def nodes(settings: Settings) -> list[Part | Step]:
         ),
         # After the students: taking both in at once, the imports and the candidates' files wait for each other.
         Step(name="candidats", run=play_candidates, after=("topics", "eleves-demonstration")),
+        Step(name="demonstration", run=mark, after=("formations", "comptes", "candidats")),
     ]
 
 

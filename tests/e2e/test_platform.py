@@ -46,13 +46,14 @@ async def test_the_platform_starts_serves_traces_and_stops_without_leaving_anyth
 
 
 async def test_a_second_start_on_the_same_data_loads_nothing_new_and_loses_nothing(tmp_path: Path) -> None:
-    async with running(tmp_path):
-        pass
+    async with running(tmp_path) as up:
+        assert "comptes: " in up.output
     async with running(tmp_path) as up:
         log = (tmp_path / "logs/rapports.log").read_text(encoding="utf-8")
         assert "dead_letter" not in log
         assert "partition_held" not in log
         assert "started in" in up.output
+        assert "comptes: " not in up.output
 
 
 async def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import demonstration
-from infra.local.demonstration import comptes, is_written, lycees
+from infra.local.demonstration import comptes, is_loaded, is_written, lycees, mark_loaded
 
 
 @pytest.fixture
@@ -35,3 +35,17 @@ def test_each_account_has_a_name_and_a_secret_of_its_own(folder: Path) -> None:
     known = comptes(folder)
     assert len({compte.nom_court for compte in known}) == len({compte.courriel for compte in known}) == len(known)
     assert len({demonstration.totp(compte.nom_court) for compte in known}) == len(known)
+
+
+def test_what_was_loaded_is_loaded_again_only_when_the_files_or_the_stores_are_others(folder: Path) -> None:
+    data, other_data = folder / "data", folder / "autres"
+    for stores in (data, other_data):
+        stores.mkdir()
+    assert not is_loaded(folder, data)
+    mark_loaded(folder, data)
+    assert is_loaded(folder, data)
+    assert not is_loaded(folder, other_data)
+    siecle = demonstration.charges(folder) / "C1"
+    siecle.mkdir(parents=True)
+    (siecle / "Eleves.xml").write_text("<BEE_ELEVES/>", encoding="utf-8")
+    assert not is_loaded(folder, data)
