@@ -9,11 +9,19 @@ from socle.rubriques import Role
 
 
 class Facteur(StrEnum):
-    """A way to prove who one is; its value is what the claim `amr` says (RFC 8176 has none for an e-mailed code)."""
+    """A way to prove who one is; its value is what the claim `amr` says.
+
+    RFC 8176 has a name neither for an e-mailed code nor for a recovery code.
+    """
 
     MOT_DE_PASSE = "pwd"
     TOTP = "otp"
     COURRIEL = "email"
+    SECOURS = "recovery"
+
+
+_NI_COURRIEL_NI_SMS = frozenset({Facteur.TOTP, Facteur.SECOURS})
+"""What one of an administrator's factors has to be (domaine.md §3)."""
 
 
 ROLES_A_TROIS_FACTEURS = frozenset({Role.ADMIN_NATIONAL, Role.ADMIN_ACADEMIQUE, Role.ADMIN_ETABLISSEMENT})
@@ -57,22 +65,31 @@ class Parcours:
 
         With three factors, the two after the password are different and one is neither e-mail nor SMS: the
         application, and the e-mailed code. Who has no application yet shows the e-mailed code first, so that a
-        stolen password alone never enrols one.
+        stolen password alone never enrols one. A recovery code stands for whichever of them is out of reach.
         """
         if self.requis >= 3:
             return self._three()
-        if not self.faits & {Facteur.TOTP, Facteur.COURRIEL}:
+        if self.faits <= {Facteur.MOT_DE_PASSE}:
             return Etape.TOTP_OU_COURRIEL if self.totp else Etape.COURRIEL
         if self.premiere and not self.totp and not self.enrolement_decline:
             return Etape.ENROLEMENT_PROPOSE
         return Etape.TERMINEE
 
+    @property
+    def accepte_secours(self) -> bool:
+        """Whether a recovery code may be shown now, in place of what is asked: once in a sign-in."""
+        return self.etape in _EN_PLACE_DE and Facteur.SECOURS not in self.faits
+
     def _three(self) -> Etape:
-        if self.totp and Facteur.TOTP not in self.faits:
+        strong = not self.faits.isdisjoint(_NI_COURRIEL_NI_SMS)
+        if self.totp and not strong:
             return Etape.TOTP
-        if Facteur.COURRIEL not in self.faits:
+        if len(self.faits) < 3 and Facteur.COURRIEL not in self.faits:
             return Etape.COURRIEL
-        return Etape.TERMINEE if self.totp else Etape.ENROLEMENT
+        return Etape.TERMINEE if strong else Etape.ENROLEMENT
+
+
+_EN_PLACE_DE = frozenset({Etape.TOTP_OU_COURRIEL, Etape.TOTP, Etape.COURRIEL})
 
 
 def required_factors(roles: Iterable[RoleTenu], *, a_trois: frozenset[Role] = ROLES_A_TROIS_FACTEURS) -> int:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 DUREE_CODE = timedelta(minutes=1)
 """RFC 6749 §4.1.2 allows ten; a client exchanges its code at once."""
 DUREE_JETON_D_ACCES = timedelta(minutes=10)
+ACTE_SENSIBLE = timedelta(minutes=10)
+"""« always before a sensitive act older than 10 minutes » (domaine.md §3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

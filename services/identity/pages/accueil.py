@@ -11,6 +11,7 @@ from services.identity.oidc.serveur import Deconnexion
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.pages.rendu import file
+from services.identity.store.secours import count_left
 from services.identity.usecases.jetons import Connecte, end_session
 
 
@@ -42,7 +43,10 @@ async def _home(contexte: Contexte, request: Request) -> Response:
     connecte, secret = await contexte.signed_in(request), contexte.navigateur.session(request)
     if connecte is None or secret is None:
         return contexte.rendu.page("accueil", compte=None)
-    return contexte.rendu.page("accueil", compte=connecte.compte, preuve=contexte.navigateur.proof(secret))
+    left = await count_left(contexte.deps.database, connecte.compte.id)
+    return contexte.rendu.page(
+        "accueil", compte=connecte.compte, secours=left, preuve=contexte.navigateur.proof(secret)
+    )
 
 
 async def _logout(contexte: Contexte, request: Request) -> Response:

@@ -12,6 +12,7 @@ from services.identity.domain.facteurs import Etape
 from services.identity.pages.autorisation import without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
+from services.identity.store.secours import count_left
 from services.identity.usecases.connexion import (
     ConnexionExpiree,
     EnCours,
@@ -20,10 +21,16 @@ from services.identity.usecases.connexion import (
     open_session,
 )
 from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, send_code, show_code, show_totp
+from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
 
 _LONGEST_REQUEST = 4000
 _APPLICATION = "application"
 _COURRIEL = "courriel"
+_SECOURS = "secours"
+
+CODES_DE_SECOURS = "/compte/codes-de-secours"
+_SUITES = {"codes-de-secours": CODES_DE_SECOURS}
+"""The pages of ours that a sign-in may lead to, by the name that `/connexion?suite=` gives them: never an address."""
 
 type Step = Callable[[Contexte, Request, str], Awaitable[Response]]
 
@@ -44,6 +51,12 @@ def routes(contexte: Contexte) -> list[Route]:
         Route("/connexion/code", step(contexte, _take_code), methods=["POST"]),
         Route("/connexion/envoi", step(contexte, _send), methods=["POST"]),
     ]
+
+
+def sign_in_for(page: str) -> str:
+    """Where to sign in, to come back to one of `_SUITES`."""
+    (suite,) = (name for name, path in _SUITES.items() if path == page)
+    return f"/connexion?suite={suite}"
 
 
 def step(contexte: Contexte, function: Step) -> Page:
@@ -111,10 +124,17 @@ async def go_on(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
 
 async def _finish(contexte: Contexte, en_cours: EnCours) -> Response:
     ouverte = await open_session(contexte.deps, en_cours)
-    demande = without_asked(dict(parse_qsl(ouverte.demande)))
-    response = see(f"/authorize?{demande}" if demande else "/")
+    response = see(_after(dict(parse_qsl(ouverte.demande))))
     contexte.navigateur.open_session(response, ouverte.secret)
     return response
+
+
+def _after(demande: dict[str, str]) -> str:
+    """Where a sign-in leads: to a page of ours that asked for it, back to the client's request, else home."""
+    if "suite" in demande:
+        return _SUITES.get(demande["suite"], "/")
+    request = without_asked(demande)
+    return f"/authorize?{request}" if request else "/"
 
 
 async def _send_and_show(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
@@ -124,7 +144,7 @@ async def _send_and_show(contexte: Contexte, secret: str, en_cours: EnCours) -> 
         # The last one is as good.
         return see("/connexion/code")
     except REFUS as refus:
-        return _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
+        return await _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
     return see("/connexion/code")
 
 
@@ -132,17 +152,17 @@ async def _show_code(contexte: Contexte, request: Request, secret: str) -> Respo
     en_cours = await find_in_progress(contexte.deps, secret)
     if en_cours.etape in (Etape.TERMINEE, Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE):
         return await go_on(contexte, secret, en_cours)
-    return _code_page(contexte, secret, en_cours, request.query_params.get("moyen", ""))
+    return await _code_page(contexte, secret, en_cours, request.query_params.get("moyen", ""))
 
 
 async def _take_code(contexte: Contexte, request: Request, secret: str) -> Response:
     fields = await contexte.navigateur.form(request, secret)
     moyen, code = fields.get("moyen", ""), fields.get("code", "")
-    show = show_code if moyen == _COURRIEL else show_totp
+    show = _SHOWN.get(moyen, show_totp)
     try:
         en_cours = await show(contexte.deps, secret, code)
-    except REFUS as refus:
-        return _code_page(contexte, secret, await find_in_progress(contexte.deps, secret), moyen, refus=refus)
+    except (*REFUS, CodeDeSecoursRefuse) as refus:
+        return await _code_page(contexte, secret, await find_in_progress(contexte.deps, secret), moyen, refus=refus)
     return await go_on(contexte, secret, en_cours)
 
 
@@ -152,20 +172,27 @@ async def _send(contexte: Contexte, request: Request, secret: str) -> Response:
         await send_code(contexte.deps, secret)
     except REFUS as refus:
         en_cours = await find_in_progress(contexte.deps, secret)
-        return _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
+        return await _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
     return see(f"/connexion/code?moyen={_COURRIEL}")
 
 
-def _code_page(
+_SHOWN = {_APPLICATION: show_totp, _COURRIEL: show_code, _SECOURS: show_recovery_code}
+
+
+async def _code_page(
     contexte: Contexte, secret: str, en_cours: EnCours, moyen: str, *, refus: Refusal | None = None
 ) -> Response:
     choice = en_cours.etape is Etape.TOTP_OU_COURRIEL
     sent = en_cours.connexion.code is not None
     by_mail = en_cours.etape is Etape.COURRIEL or (choice and sent and moyen != _APPLICATION)
+    asked = _COURRIEL if by_mail else _APPLICATION
+    secours = en_cours.parcours.accepte_secours and await count_left(contexte.deps.database, en_cours.compte.id) > 0
     return contexte.rendu.page(
         "code",
         refus=refus,
-        moyen=_COURRIEL if by_mail else _APPLICATION,
+        moyen=_SECOURS if moyen == _SECOURS and en_cours.parcours.accepte_secours else asked,
+        autrement=_APPLICATION if en_cours.etape is not Etape.COURRIEL else _COURRIEL,
+        secours=secours,
         choix=choice,
         envoye=sent,
         courriel=en_cours.compte.courriel,

@@ -173,6 +173,13 @@ class ConnexionsEnCours:
         )
         return result.modified_count == 1
 
+    async def add_factor(self, condensat: str, facteur: Facteur, *, now: datetime) -> bool:
+        """Note that a factor was shown; False when the sign-in is finished or expired."""
+        result = await self.transaction[CONNEXIONS.name].update_one(
+            _in_progress(condensat, now), {"$addToSet": {"faits": facteur}}, session=self.transaction.session
+        )
+        return result.matched_count == 1
+
     async def finish(self, condensat: str, *, now: datetime) -> bool:
         """Use the sign-in to open a session; False when it was used before, or expired."""
         result = await self.transaction[CONNEXIONS.name].update_one(

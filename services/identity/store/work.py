@@ -16,6 +16,7 @@ from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.facteurs import FACTEURS, FacteursStore
 from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
 from services.identity.store.liens import LIENS, Liens
+from services.identity.store.secours import SECOURS, Secours
 from services.identity.store.sessions import FAMILLES, SESSIONS, Familles, Sessions
 from services.identity.store.tentatives import TENTATIVES
 
@@ -31,6 +32,7 @@ LAYOUT = Layout(
         FAMILLES,
         CODES,
         JETONS,
+        SECOURS,
         TENTATIVES,
         KEYS,
         envois.ENVOIS,
@@ -53,6 +55,7 @@ class Work:
         self.familles = Familles(transaction, generation)
         self.codes = Codes(transaction)
         self.jetons = Jetons(transaction)
+        self.secours = Secours(transaction)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""

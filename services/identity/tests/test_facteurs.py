@@ -8,7 +8,7 @@ from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
-PWD, TOTP, MAIL = Facteur.MOT_DE_PASSE, Facteur.TOTP, Facteur.COURRIEL
+PWD, TOTP, MAIL, SECOURS = Facteur.MOT_DE_PASSE, Facteur.TOTP, Facteur.COURRIEL, Facteur.SECOURS
 
 
 def etape(requis: int, *faits: Facteur, totp: bool = True, premiere: bool = False, decline: bool = False) -> Etape:
@@ -38,6 +38,8 @@ def test_the_roles_that_show_three_are_a_setting() -> None:
         ((TOTP,), True, Etape.TERMINEE),
         ((MAIL,), True, Etape.TERMINEE),
         ((MAIL,), False, Etape.TERMINEE),
+        ((SECOURS,), True, Etape.TERMINEE),
+        ((SECOURS,), False, Etape.TERMINEE),
     ],
 )
 def test_two_factors_are_the_password_and_either_code(faits: tuple[Facteur, ...], totp: bool, expected: Etape) -> None:
@@ -53,6 +55,11 @@ def test_two_factors_are_the_password_and_either_code(faits: tuple[Facteur, ...]
         ((TOTP, MAIL), True, Etape.TERMINEE),
         ((), False, Etape.COURRIEL),
         ((MAIL,), False, Etape.ENROLEMENT),
+        ((SECOURS,), True, Etape.COURRIEL),
+        ((SECOURS,), False, Etape.COURRIEL),
+        ((SECOURS, MAIL), True, Etape.TERMINEE),
+        ((SECOURS, MAIL), False, Etape.TERMINEE),
+        ((TOTP, SECOURS), True, Etape.TERMINEE),
     ],
 )
 def test_three_factors_are_the_password_and_both_codes(faits: tuple[Facteur, ...], totp: bool, expected: Etape) -> None:
@@ -81,7 +88,7 @@ def test_the_claims_say_which_factors_and_how_many() -> None:
 
 @given(
     requis=st.sampled_from((2, 3)),
-    faits=st.frozensets(st.sampled_from((TOTP, MAIL))),
+    faits=st.frozensets(st.sampled_from((TOTP, MAIL, SECOURS))),
     totp=st.booleans(),
     premiere=st.booleans(),
     decline=st.booleans(),
@@ -101,6 +108,6 @@ def test_no_sign_in_ends_with_fewer_factors_than_its_roles_ask_and_each_has_a_ne
             case Etape.COURRIEL:
                 shown |= {MAIL}
             case Etape.ENROLEMENT | Etape.ENROLEMENT_PROPOSE:
-                assert MAIL in shown
+                assert shown & {MAIL, SECOURS}
                 totp, shown = True, shown | {TOTP}
     assert len({PWD, *shown}) >= requis

@@ -96,7 +96,7 @@ async def show_code(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`.
     """
     en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
-    key = await _count(deps, en_cours)
+    key = await count_try(deps, en_cours)
     now, id = deps.clock(), en_cours.connexion.condensat
     expected = await deps.connexions.try_code(id, now=now)
     if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, _digits(code))):
@@ -118,7 +118,7 @@ async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`.
     """
     en_cours = await find_at(deps, secret, Etape.TOTP, Etape.TOTP_OU_COURRIEL)
-    key = await _count(deps, en_cours)
+    key = await count_try(deps, en_cours)
     enrolled = en_cours.facteurs.totp
     if enrolled is None:
         raise CodeRefuse
@@ -154,7 +154,7 @@ async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`; or an application was enrolled meanwhile.
     """
     en_cours = await find_at(deps, secret, *_ENROLEMENT)
-    key = await _count(deps, en_cours)
+    key = await count_try(deps, en_cours)
     proposed = _proposed(deps, en_cours)
     step = totp.matching_step(proposed, _digits(code), now=deps.clock())
     if step is None:
@@ -189,7 +189,7 @@ def _proposed(deps: Deps, en_cours: EnCours) -> str:
     return deps.vault.open(en_cours.connexion.secret, purpose=purpose).decode()
 
 
-async def _count(deps: Deps, en_cours: EnCours) -> str:
+async def count_try(deps: Deps, en_cours: EnCours) -> str:
     """Count a try of a code for this account, in whichever sign-in; the key under which it is counted."""
     key = f"second-facteur/{en_cours.compte.id}"
     await require_try(deps, key, SECONDS_FACTEURS)

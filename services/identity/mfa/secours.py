@@ -1,0 +1,59 @@
+"""Recovery codes: printed, put away, and used once each, where neither the application nor the mailbox is at hand."""
+
+import secrets
+from collections.abc import Sequence
+
+NOMBRE = 10
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's: none of its letters is taken for another, or for a digit."""
+_READ_AS = str.maketrans("OIL", "011", " -\u2010\u2011\u2013\t")
+_HALF = 5
+
+SUJET_NOUVEAUX = "Vos codes de secours ont été renouvelés"
+SUJET_UTILISE = "Un code de secours a servi à vous connecter"
+
+
+def new_codes() -> Sequence[str]:
+    """Ten codes of fifty random bits each, as they are shown: `7K2QX-M9D4T`."""
+    return [f"{_half()}-{_half()}" for _ in range(NOMBRE)]
+
+
+def _half() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_HALF))
+
+
+def normalize(typed: str) -> str:
+    """A code as typed, in any case and with what people put between its halves, in the one form it is compared in."""
+    return typed[:40].upper().translate(_READ_AS)
+
+
+def text_renewed(prenom: str) -> str:
+    """The message to whoever has new codes."""
+    return f"""Bonjour {prenom},
+
+De nouveaux codes de secours viennent d'être créés pour votre compte du site de gestion. Les précédents ne servent plus.
+
+Si ce n'est pas vous, quelqu'un est entré dans votre compte : prévenez sans attendre l'administrateur de votre
+établissement ou votre rectorat.
+"""
+
+
+def text_used(prenom: str, restants: int) -> str:
+    """The message to whose code was used, with how many are left."""
+    return f"""Bonjour {prenom},
+
+Un de vos codes de secours vient de servir à vous connecter au site de gestion. {_left(restants)}
+
+Si ce n'est pas vous, quelqu'un connaît votre mot de passe et a vos codes : prévenez sans attendre l'administrateur de
+votre établissement ou votre rectorat.
+"""
+
+
+def _left(restants: int) -> str:
+    match restants:
+        case 0:
+            return "Il ne vous en reste plus : créez-en de nouveaux dès maintenant, depuis la page de votre connexion."
+        case 1:
+            return "Il vous en reste un : créez-en de nouveaux depuis la page de votre connexion."
+        case _:
+            return f"Il vous en reste {restants}."

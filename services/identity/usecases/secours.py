@@ -1,0 +1,123 @@
+"""Recovery codes: made by who is signed in, used by who has lost what it signs in with (domaine.md §3)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from kit.errors import Refusal
+from services.identity.courrier import new_envoi
+from services.identity.deps import Deps
+from services.identity.domain.facteurs import Facteur
+from services.identity.domain.sessions import ACTE_SENSIBLE
+from services.identity.mfa import secours
+from services.identity.store.work import Work
+from services.identity.usecases.connexion import SIGN_INS, ConnexionExpiree, EnCours, find_in_progress, with_account
+from services.identity.usecases.jetons import Connecte, is_enough
+from services.identity.usecases.seconds_facteurs import count_try
+
+_NOTICE = timedelta(days=3)
+"""≈ ours: how long a notice is worth sending, while the mail server is away."""
+
+
+class CodeDeSecoursRefuse(Refusal):
+    """A recovery code that the account does not have, or that was used before."""
+
+    code = "CODE_DE_SECOURS_REFUSE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ce code de secours ne convient pas, ou a déjà servi : saisissez-en un autre de votre liste.", champ="code"
+        )
+        SIGN_INS.add(1, {"outcome": "code_refused"})
+
+
+class PreuveTropAncienne(Refusal):
+    """The person signed in too long ago for what it asks (domaine.md §3: « a sensitive act older than 10 minutes »)."""
+
+    code = "PREUVE_TROP_ANCIENNE"
+
+    def __init__(self) -> None:
+        super().__init__("Vous vous êtes connecté il y a plus de dix minutes : reconnectez-vous pour continuer.")
+
+
+def require_recent(deps: Deps, connecte: Connecte) -> None:
+    """A sensitive act needs a sign-in of the last ten minutes, with all the factors of the account.
+
+    Raises:
+        PreuveTropAncienne: it was before, or with fewer.
+    """
+    if not is_enough(deps, connecte, max_age=ACTE_SENSIBLE):
+        raise PreuveTropAncienne
+
+
+async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
+    """New recovery codes in place of those the account had; the only time they are known. Its owner is told by e-mail.
+
+    Raises:
+        PreuveTropAncienne: see `require_recent`.
+    """
+    require_recent(deps, connecte)
+    compte, codes = connecte.compte, secours.new_codes()
+    empreintes = [_fingerprint(deps, compte.id, code) for code in codes]
+
+    async def body(work: Work) -> None:
+        now = deps.clock()
+        if not await work.sessions.hold(connecte.session.id, now=now):
+            raise PreuveTropAncienne
+        await work.secours.replace(compte.id, empreintes, now=now)
+        await work.send(
+            new_envoi(
+                deps.vault,
+                destinataire=compte.courriel,
+                sujet=secours.SUJET_NOUVEAUX,
+                texte=secours.text_renewed(compte.prenom),
+                now=now,
+                validite=_NOTICE,
+            )
+        )
+
+    await deps.transact(body)
+    deps.mail_written()
+    return codes
+
+
+async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
+    """Prove oneself by a recovery code, in place of the application or of the e-mailed code; its owner is told.
+
+    Raises:
+        CodeDeSecoursRefuse: the account has no such code, or it was used.
+        TropDEssais: too many codes were tried for this account.
+        ConnexionExpiree: there is no sign-in at such a step, or no more.
+    """
+    en_cours = await find_in_progress(deps, secret)
+    if not en_cours.parcours.accepte_secours:
+        raise ConnexionExpiree
+    compte, id = en_cours.compte, en_cours.connexion.condensat
+    key = await count_try(deps, en_cours)
+    empreinte = _fingerprint(deps, compte.id, code)
+
+    async def body(work: Work) -> None:
+        now = deps.clock()
+        if not await work.secours.use(compte.id, empreinte, now=now):
+            raise CodeDeSecoursRefuse
+        if not await work.connexions.add_factor(id, Facteur.SECOURS, now=now):
+            raise ConnexionExpiree
+        await work.send(
+            new_envoi(
+                deps.vault,
+                destinataire=compte.courriel,
+                sujet=secours.SUJET_UTILISE,
+                texte=secours.text_used(compte.prenom, await work.secours.count_left(compte.id)),
+                now=now,
+                validite=_NOTICE,
+            )
+        )
+
+    await deps.transact(body)
+    deps.mail_written()
+    await deps.tentatives.forgive(key)
+    return await with_account(deps, await deps.connexions.find(id, now=deps.clock()))
+
+
+def _fingerprint(deps: Deps, compte: str, code: str) -> str:
+    """Fifty bits are too few for a bare hash: the fingerprint needs our key, and is of this account only."""
+    return deps.trousseau.empreinte("secours", f"{compte}/{secours.normalize(code)}")
