@@ -45,11 +45,14 @@ class Limites:
         envoi: bytes sent.
         document: bytes of XML, once out of the archive.
         ratio: bytes of XML for one of the archive; text of this kind never goes beyond 60.
+        balises: tags and attributes of a document. Each takes memory whatever its length, and an export has one in 21
+            bytes (measured): 15 MB have 700,000.
     """
 
     envoi: int = 64 * _MEGA
     document: int = 128 * _MEGA
     ratio: int = 200
+    balises: int = 3_000_000
 
 
 LIMITES = Limites()
@@ -88,11 +91,17 @@ class Document:
             yield _Compte(self.nom, self._source, self.limites.document)
             return
         try:
-            with self._archive.open(self._membre) as contenu:
+            with self._open_member(self._archive, self._membre) as contenu:
                 yield _Decompresse(
                     self.nom, contenu, self.limites.document, ratio_limit=self._ratio_limit(self._membre)
                 )
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+            raise _illisible(self.nom) from error
+
+    def _open_member(self, archive: zipfile.ZipFile, membre: zipfile.ZipInfo) -> IO[bytes]:
+        try:
+            return archive.open(membre)
+        except ValueError as error:  # a place before the archive's start, a name that is no text
             raise _illisible(self.nom) from error
 
     def _ratio_limit(self, membre: zipfile.ZipInfo) -> int:

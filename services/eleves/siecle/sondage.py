@@ -1,4 +1,4 @@
-"""A first look through a document: how it is really written, and that it declares nothing dangerous.
+"""A first look through a document: how it is really written, and that it is not dangerous to parse.
 
 « Encoding ISO-8859-15 in the prolog, but some files hold UTF-8 all the same: check both » (domaine.md §5.1).
 """
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from services.eleves.siecle.paquet import Document
-from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone
+from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone, FichierTropVolumineux
 
 _CHUNK = 256 * 1024
 """≈ ours: bytes looked at at once."""
@@ -51,15 +51,19 @@ def find_encoding(document: Document) -> str:
     Raises:
         DoctypeInterdit: it declares a document type or entities.
         EncodageErrone: it declares UTF-8 and is not, or declares an encoding that SIECLE does not use.
+        FichierTropVolumineux: it has more tags and attributes than may be.
         FichierRefuse: as `Document.open`.
     """
     utf8 = _Utf8()
+    balises = 0
     with document.open() as flux:
         chunk = flux.read(_CHUNK)
         declared = _declared_encoding(document, chunk)
         tail = b""
         while chunk:
             _refuse_doctype(document, tail + chunk)
+            balises += chunk.count(b"<") + chunk.count(b"=")
+            _refuse_too_many(document, balises)
             utf8.feed(chunk)
             tail = chunk[-_OVERLAP:]
             chunk = flux.read(_CHUNK)
@@ -85,6 +89,14 @@ def _declared_encoding(document: Document, head: bytes) -> str:
             f"Le fichier « {document.nom} » s'annonce dans l'encodage {name}, que SIECLE n'emploie pas : refaites "
             "l'export en ISO-8859-15 ou en UTF-8."
         ) from None
+
+
+def _refuse_too_many(document: Document, balises: int) -> None:
+    if balises > (most := document.limites.balises):
+        raise FichierTropVolumineux(
+            f"Le fichier « {document.nom} » contient plus de {most} balises et attributs, ce qu'aucun établissement "
+            "n'atteint : envoyez l'export de votre seul établissement."
+        )
 
 
 def _refuse_doctype(document: Document, data: bytes) -> None:

@@ -141,6 +141,33 @@ def test_a_damaged_archive_is_refused_when_its_checksum_shows_it() -> None:
         read_document(document(bytes(content)))
 
 
+def test_a_document_of_more_tags_and_attributes_than_any_school_has_is_refused_before_it_is_parsed() -> None:
+    balises = GOOD.count(b"<") + GOOD.count(b"=")
+    read_document(open_document(io.BytesIO(GOOD), "envoi", limites=Limites(balises=balises)))
+    with pytest.raises(FichierTropVolumineux, match="balises"):
+        read_document(open_document(io.BytesIO(GOOD), "envoi", limites=Limites(balises=balises - 1)))
+
+
+@pytest.mark.parametrize(
+    ("mark", "offset", "lie"),
+    [
+        # The end record tells where the directory is: further than it is, so that the archive's start is before it.
+        (b"PK\x05\x06", 16, 0xFFFF),
+        # The name of the file itself, said to be UTF-8 by its flags, and none.
+        (b"PK\x03\x04", 6, 0x0800),
+    ],
+    ids=["starts before the file", "a name that is no text"],
+)
+def test_an_archive_whose_directory_lies_is_refused(mark: bytes, offset: int, lie: int) -> None:
+    content = bytearray(zipped(ELEVES, GOOD))
+    at = content.index(mark) + offset
+    content[at : at + 2] = lie.to_bytes(2, "little")
+    if mark == b"PK\x03\x04":
+        content[30] = 0xFF
+    with pytest.raises(ArchiveIllisible):
+        document(bytes(content))
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_by_name_or_opened(content: bytes) -> None:
     try:
