@@ -45,7 +45,8 @@ def test_each_topic_has_a_writer_readers_and_a_purpose_and_is_compacted_or_kept_
         assert topic.writer
         assert topic.readers
         assert topic.purpose
-        assert topic.writer not in topic.readers
+        # Who wrote the seals reads them to compare its own store with them.
+        assert topic.writer not in topic.readers or topic.name == "identity.sceaux.v1"
 
 
 def test_what_names_persons_is_compacted_within_a_day_so_that_who_is_erased_is_gone() -> None:

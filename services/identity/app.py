@@ -2,6 +2,7 @@
 
 import grpc
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -19,8 +20,10 @@ from services.identity.deps import make_deps
 from services.identity.oidc import routes as oidc
 from services.identity.oidc.clients import load_clients
 from services.identity.oidc.serveur import Serveur
+from services.identity.origine import Origine
 from services.identity.pages import routes as pages
 from services.identity.rpc import CALLERS, IdentityServicer
+from services.identity.scelleur import Scelleur
 from services.identity.schema import SCHEMA, Context
 from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
@@ -76,7 +79,9 @@ def create_app(settings: IdentitySettings) -> Starlette:
             relay.run,
             courrier.run,
             Battements.of(settings, database, deps.trousseau).run,
+            Scelleur(deps=deps).run,
             Consumer.of(settings, subscriptions(database), service="identity").run,
         ],
         closers=[close],
+        middleware=[Middleware(Origine)],
     ).asgi()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from kit.errors import Forbidden, Refusal, Unauthenticated
+from services.identity.domain.audit import Lecture
 from services.identity.domain.comptes import Compte
 from socle.academies import academies_of_region
 from socle.principal import Droit, Lieu, Principal
@@ -50,6 +51,22 @@ def scope(principal: Principal, *, now: datetime) -> Portee:
         compte=principal.compte,
         uais=principal.etablissements(Rubrique.UTILISATEURS, Niveau.ECRITURE, now=now),
         academies=principal.academies(Rubrique.UTILISATEURS, Niveau.LECTURE, academies_of_region),
+    )
+
+
+def audit_scope(principal: Principal, *, now: datetime) -> Lecture:
+    """Which lines of the audit trail `principal` may read: « readable by the level above » (domaine.md §3).
+
+    Whoever manages the users of an establishment reads what these do, not what its own equals do; an académie what is
+    done in its establishments; the national team everything, for nobody is above it. Everyone reads what it did, and
+    what was done to it.
+    """
+    portee = scope(principal, now=now)
+    return Lecture(
+        tout=principal.has_role(Role.ADMIN_NATIONAL),
+        compte=portee.compte,
+        uais=portee.uais,
+        academies=portee.academies,
     )
 
 

@@ -8,6 +8,7 @@ import click
 from kit.mongo import Database
 from services.identity.commandes.operateur import COMMANDS, read_password, run
 from services.identity.deps import Deps, make_deps
+from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.comptes import Compte
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.comptes import (
@@ -110,7 +111,7 @@ def create(
 
 def _create(nouveau: NouveauCompte, password: str | None) -> None:
     async def body(deps: Deps) -> tuple[Compte, str | None]:
-        compte = await create_compte(deps, nouveau, mot_de_passe=password)
+        compte = await create_compte(deps, nouveau, par=OPERATEUR, mot_de_passe=password)
         return compte, None if compte.actif else await issue_link(deps, compte)
 
     compte, secret = run(body)
@@ -129,6 +130,6 @@ def disable_command(courriel: str) -> None:
     """Twice changes nothing."""
 
     async def body(deps: Deps) -> Compte:
-        return await disable(deps, (await find_by_address(deps, courriel)).id)
+        return await disable(deps, (await find_by_address(deps, courriel)).id, par=OPERATEUR)
 
     click.echo(f"compte {run(body).id} désactivé")

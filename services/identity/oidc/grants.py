@@ -15,6 +15,7 @@ from ulid import ULID
 
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte
 from services.identity.domain.sessions import DUREE_CODE, CodeEmis, Famille, JetonEmis
 from services.identity.oidc.titulaires import Code, Jeton, Titulaire
 from services.identity.store.comptes import find_compte
@@ -68,7 +69,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
         if found is None:
             return
         if found.famille is not None:
-            await end_famille(self.deps, found.famille)
+            await end_famille(self.deps, found.famille, Acte.JETON_REUTILISE)
             return
         self._presented = found if found.expire_le > self.deps.clock() else None
         self._active = await self._is_active(found.compte)
@@ -144,7 +145,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
         except DejaUtilise:
             used = await find_code(self.deps.database, emis.condensat)
             if used is not None and used.famille is not None:
-                await end_famille(self.deps, used.famille)
+                await end_famille(self.deps, used.famille, Acte.JETON_REUTILISE)
             raise
 
 
@@ -164,7 +165,7 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
         if found is None:
             return
         if found.used:
-            await end_famille(self.deps, found.famille)
+            await end_famille(self.deps, found.famille, Acte.JETON_REUTILISE)
             return
         famille = await find_famille(self.deps.database, found.famille)
         if famille is None or not famille.is_alive(self.deps.clock()) or not await self._is_active(famille.compte):
@@ -199,5 +200,5 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
         try:
             await rotate(self.deps, self._presented.condensat, self._famille, condensat(self._successor))
         except DejaUtilise as error:
-            await end_famille(self.deps, self._famille.id)
+            await end_famille(self.deps, self._famille.id, Acte.JETON_REUTILISE)
             raise InvalidGrantError("This sign-in is not valid any more.") from error

@@ -14,6 +14,7 @@ from kit.errors import Unauthenticated
 from services.identity.authlib_starlette import StarletteAuthorizationServer
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte
 from services.identity.oidc.clients import SCOPES, Client, Clients
 from services.identity.oidc.grants import CodeGrant, RefreshGrant, S256Only
 from services.identity.oidc.jetons import IdTokens, TokenGenerator
@@ -107,7 +108,7 @@ class Revocation(RevocationEndpoint):
 
     async def store(self) -> None:
         if self._revoked is not None:
-            await end_famille(self.server.deps, self._revoked.famille.id)
+            await end_famille(self.server.deps, self._revoked.famille.id, Acte.DECONNEXION)
 
 
 class Deconnexion(EndSessionEndpoint):

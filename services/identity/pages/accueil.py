@@ -65,7 +65,7 @@ async def _logout(contexte: Contexte, request: Request) -> Response:
     if not _is_hinted(asked, connecte) and not await _is_confirmed(contexte, request, secret):
         proof = contexte.navigateur.proof(secret)
         return contexte.rendu.page("deconnexion", demande=request.url.query, preuve=proof)
-    await end_session(contexte.deps, connecte.session)
+    await end_session(contexte.deps, connecte)
     response = _signed_out(contexte, asked)
     contexte.navigateur.close_session(response)
     return response

@@ -32,6 +32,13 @@ async def find_lieu(database: Database, uai: str) -> Lieu | None:
     return Lieu(uai=uai, academie=academie.slug, region_academique=academie.region_academique)
 
 
+async def academies_of(database: Database, uais: Iterable[str]) -> frozenset[str]:
+    """The académies of these establishments, of those that `offre` knows."""
+    where = {"_id": {"$in": sorted(uais)}, GONE: {"$exists": False}}
+    rows = await database[ETABLISSEMENTS.name].find(where, projection=["academie"]).to_list(None)
+    return frozenset(row["academie"] for row in rows)
+
+
 async def uais_of(database: Database, academies: Iterable[str]) -> frozenset[str]:
     """The establishments of these académies."""
     where = {"academie": {"$in": list(academies)}, GONE: {"$exists": False}}

@@ -154,8 +154,9 @@ class Familles:
         """Whether the family lives; it then cannot end before this transaction does."""
         return await _hold(self.transaction, FAMILLES.name, id, "rotations", now=now)
 
-    async def end(self, id: str, *, now: datetime) -> None:
-        await self._end({"_id": id}, now)
+    async def end(self, id: str, *, now: datetime) -> bool:
+        """End it; False when it has ended already."""
+        return await self._end({"_id": id}, now) == 1
 
     async def end_all_of_session(self, session: str, *, now: datetime) -> None:
         await self._end({"session": session}, now)
@@ -163,14 +164,15 @@ class Familles:
     async def end_all_of(self, compte: str, *, now: datetime) -> None:
         await self._end({"compte": compte}, now)
 
-    async def _end(self, whose: Document, now: datetime) -> None:
-        """End those that still live, and say so to every service."""
+    async def _end(self, whose: Document, now: datetime) -> int:
+        """End those that still live, and say so to every service; how many they were."""
         collection, session = self.transaction[FAMILLES.name], self.transaction.session
         ending = await collection.find({**whose, "fin_le": None}, session=session).to_list(None)
         ids = [row["_id"] for row in ending]
         await collection.update_many({"_id": {"$in": ids}}, {"$set": {"fin_le": now}}, session=session)
         for row in ending:
             self.transaction.publish(_revocation(row, self.generation))
+        return len(ending)
 
 
 def _revocation(row: Document, generation: int) -> Event:

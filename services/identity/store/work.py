@@ -9,6 +9,7 @@ from kit.mongo.migrations import Layout
 from kit.outbox import rows
 from kit.vault.keys import KEYS
 from services.identity.store import envois
+from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
@@ -34,6 +35,9 @@ LAYOUT = Layout(
         JETONS,
         SECOURS,
         TENTATIVES,
+        AUDIT,
+        SCEAUX,
+        ADRESSES,
         KEYS,
         envois.ENVOIS,
         ETABLISSEMENTS,
@@ -56,6 +60,7 @@ class Work:
         self.codes = Codes(transaction)
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
+        self.audit = Journal(transaction, generation)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""

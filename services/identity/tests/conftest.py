@@ -37,6 +37,7 @@ TOPICS = (
     "identity.habilitations.v1",
     "identity.revocations.v1",
     "identity.battements.v1",
+    "identity.sceaux.v1",
     "offre.etablissements.v1",
 )
 MOT_DE_PASSE = "parapluie cobalt sous la treille"

@@ -1,5 +1,6 @@
 """The commands: what an operator creates and changes, and what each says."""
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from openpyxl import load_workbook
 from pymongo import MongoClient
 from ulid import ULID
 
@@ -148,3 +150,20 @@ def test_outside_local_mode_there_are_no_demonstration_accounts(run: Run, monkey
 def test_keys_are_made_once(run: Run) -> None:
     for _ in range(2):
         assert "clés prêtes" in run("creer-cles").stdout
+
+
+def test_the_audit_trail_is_exported_as_people_open_it(run: Run, tmp_path: Path) -> None:
+    names = ("--nom", "Petit", "--prenom", "Léa", "--role", "ADJOINT", "--uai", "0940001A")
+    (compte,) = re.findall(r"^compte (\w+)$", run("creer-compte", *LEA, *names).stdout, re.MULTILINE)
+    written = tmp_path / "journal.csv"
+    assert "2 lignes écrites" in run("exporter-audit", "--sortie", str(written)).stdout
+    header, exported, created = csv.reader(written.read_text(encoding="utf-8-sig").splitlines(), delimiter=";")
+    assert exported[header.index("Acte")] == "Journal exporté"
+    assert created[1:7] == ["Compte créé", "Faite", "", "operateur", compte, "0940001A"]
+
+    workbook = tmp_path / "journal.xlsx"
+    only = ("--acte", "COMPTE_CREE", "--compte", compte, "--depuis", "2020-01-01")
+    run("exporter-audit", "--sortie", str(workbook), "--format", "xlsx", *only)
+    rows = list(load_workbook(workbook).worksheets[0].values)
+    assert rows[0] == tuple(header)
+    assert [row[1:6] for row in rows[1:]] == [("Compte créé", "Faite", None, "operateur", compte)]

@@ -8,6 +8,7 @@ import pytest
 
 from infra.local.connexion import ConnexionRefusee, Formulaire, Page
 from kit.testing.waiting import eventually
+from services.identity.domain.audit import OPERATEUR
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.comptes import disable
 from socle.principal import RoleTenu
@@ -108,7 +109,7 @@ async def test_a_success_forgives_earlier_failures(identity: Identity) -> None:
 
 async def test_a_disabled_account_is_refused_as_a_wrong_password_is(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
-    await disable(identity.deps, someone.compte.id)
+    await disable(identity.deps, someone.compte.id, par=OPERATEUR)
     with pytest.raises(ConnexionRefusee, match="ne convient pas"):
         await someone.browser().sign_in()
 

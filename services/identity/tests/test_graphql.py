@@ -15,6 +15,7 @@ from kit.outbox.events import Event
 from kit.testing.waiting import eventually
 from kit.versions import Version
 from proto.offre.v1 import offre_pb2
+from services.identity.domain.audit import OPERATEUR
 from services.identity.store.etablissements import ETABLISSEMENTS, etablissement_document, find_lieu
 from services.identity.tests.conftest import Identity, Titulaire
 from services.identity.usecases.comptes import disable
@@ -135,7 +136,7 @@ async def test_a_forged_an_expired_and_an_ended_token_are_refused(identity: Iden
         answer = await post(identity, bad, MOI)
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "NON_AUTHENTIFIE")
     assert (await data(identity, signed(own), MOI))["moi"]["id"] == me.compte.id
-    await disable(identity.deps, me.compte.id)
+    await disable(identity.deps, me.compte.id, par=OPERATEUR)
     assert await code(identity, good, MOI) == "NON_AUTHENTIFIE"
 
 

@@ -17,6 +17,7 @@ from kit.testing.waiting import eventually
 from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
 from services.identity.battements import Battements
+from services.identity.domain.audit import OPERATEUR
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
 from services.identity.usecases.droits import change_compte
@@ -68,7 +69,7 @@ async def last(identity: Identity, compte: str, count: int) -> habilitations_pb2
 
 async def test_an_account_is_told_when_it_is_created_and_when_it_becomes_active(identity: Identity) -> None:
     nouveau = NouveauCompte(courriel="ada.noel@ac-creteil.fr", nom="Noël", prenom="Ada", roles=[CHEF], droits=[SIECLE])
-    compte = await create_compte(identity.deps, nouveau)
+    compte = await create_compte(identity.deps, nouveau, par=OPERATEUR)
     await activate(identity.deps, await issue_link(identity.deps, compte), MOT_DE_PASSE)
     event = await last(identity, compte.id, 2)
     assert event.actif
@@ -107,7 +108,7 @@ async def test_the_end_of_a_right_is_told_with_it(identity: Identity) -> None:
 
 async def test_a_disabled_account_is_told_as_such_and_keeps_its_version_when_disabled_again(identity: Identity) -> None:
     someone = await identity.account(CHEF)
-    first, second = [await disable(identity.deps, someone.compte.id) for _ in range(2)]
+    first, second = [await disable(identity.deps, someone.compte.id, par=OPERATEUR) for _ in range(2)]
     assert first.version == second.version
     assert not (await last(identity, someone.compte.id, 2)).actif
 
@@ -188,7 +189,7 @@ async def test_a_peer_is_told_at_once_what_an_account_may_do_and_that_its_sessio
     assert answer.habilitations.droits[0].rubrique == "SIECLE"
     await change_compte(identity.deps, someone.compte.id, lambda compte: compte.take_right(UAI, Rubrique.SIECLE))
     assert not (await ask(peer, someone.compte.id, session)).habilitations.droits
-    await disable(identity.deps, someone.compte.id)
+    await disable(identity.deps, someone.compte.id, par=OPERATEUR)
     after = await ask(peer, someone.compte.id, session)
     assert (after.session_active, after.habilitations.actif) == (False, False)
 

@@ -15,6 +15,7 @@ from kit.mongo import open_database
 from kit.testing.waiting import eventually
 from proto.identity.v1 import habilitations_pb2
 from services.identity.deps import Deps, make_deps
+from services.identity.domain.audit import OPERATEUR
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
 from services.identity.usecases.connexion import ConnexionExpiree, check_password, find_in_progress, open_session
@@ -198,7 +199,7 @@ async def test_twenty_uses_of_one_activation_link_at_once_succeed_once(
     identity: Identity, instances: Sequence[Deps]
 ) -> None:
     compte = await create_compte(
-        identity.deps, NouveauCompte(courriel="zoe.vidal@ac-creteil.fr", nom="Vidal", prenom="Zoé")
+        identity.deps, NouveauCompte(courriel="zoe.vidal@ac-creteil.fr", nom="Vidal", prenom="Zoé"), par=OPERATEUR
     )
     secret = await issue_link(identity.deps, compte)
     attempts = [activate(instances[n % 2], secret, MOT_DE_PASSE) for n in range(6)]
@@ -207,7 +208,7 @@ async def test_twenty_uses_of_one_activation_link_at_once_succeed_once(
 
 async def test_one_address_claimed_at_once_from_two_processes_has_one_account(instances: Sequence[Deps]) -> None:
     nouveau = NouveauCompte(courriel="double.emploi@ac-creteil.fr", nom="Emploi", prenom="Double")
-    attempts = [create_compte(instances[n % 2], nouveau) for n in range(AT_ONCE)]
+    attempts = [create_compte(instances[n % 2], nouveau, par=OPERATEUR) for n in range(AT_ONCE)]
     assert await successes(attempts, Refusal) == 1
     assert await instances[0].database.comptes.count_documents({"courriel": nouveau.courriel}) == 1
 
@@ -217,7 +218,7 @@ async def test_a_claim_whose_process_died_is_taken_over(identity: Identity) -> N
     key = identity.deps.trousseau.empreinte("courriel", nouveau.courriel)
     long_ago = {"_id": key, "compte": "01MORT", "etat": "PRIS", "pris_le": identity.deps.clock().replace(year=2024)}
     await identity.deps.database.courriels.insert_one(long_ago)
-    assert (await create_compte(identity.deps, nouveau)).courriel == nouveau.courriel
+    assert (await create_compte(identity.deps, nouveau, par=OPERATEUR)).courriel == nouveau.courriel
 
 
 async def test_a_revoked_refresh_token_ends_its_family(identity: Identity, browser: Navigateur) -> None:
@@ -269,7 +270,7 @@ async def test_a_disabled_account_loses_its_tokens_its_codes_and_its_session(ide
     someone = await identity.account(GESTIONNAIRE)
     browser = someone.browser()
     jetons, code = await browser.sign_in(), await browser.authorize(VERIFIER)
-    await disable(identity.deps, someone.compte.id)
+    await disable(identity.deps, someone.compte.id, par=OPERATEUR)
     assert await asks_who(identity, jetons) == 401
     with pytest.raises(ConnexionRefusee, match="invalid_grant"):
         await refresh(browser._http, identity.url, jetons)

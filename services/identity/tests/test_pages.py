@@ -12,6 +12,7 @@ from infra.local.connexion import Page
 from kit.mongo import open_database
 from kit.testing.serving import free_port
 from services.identity.deps import make_deps
+from services.identity.domain.audit import OPERATEUR
 from services.identity.oidc.clients import load_clients
 from services.identity.oidc.routes import routes as oidc
 from services.identity.oidc.serveur import Serveur
@@ -67,7 +68,7 @@ async def test_no_page_lets_a_script_a_style_of_its_own_or_a_frame_in(identity: 
 
 async def test_every_page_has_a_title_a_language_and_a_label_for_each_field(identity: Identity) -> None:
     compte = await create_compte(
-        identity.deps, NouveauCompte(courriel="ines.page@ac-creteil.fr", nom="Page", prenom="Inès")
+        identity.deps, NouveauCompte(courriel="ines.page@ac-creteil.fr", nom="Page", prenom="Inès"), par=OPERATEUR
     )
     lien = await issue_link(identity.deps, compte)
     async with httpx.AsyncClient(base_url=identity.url) as http:
@@ -155,7 +156,7 @@ async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_
     identity: Identity,
 ) -> None:
     nouveau = NouveauCompte(courriel="noe.garrigue@ac-creteil.fr", nom="Garrigue", prenom="Noé")
-    compte = await create_compte(identity.deps, nouveau)
+    compte = await create_compte(identity.deps, nouveau, par=OPERATEUR)
     lien = await issue_link(identity.deps, compte)
     async with httpx.AsyncClient(base_url=identity.url) as http:
         for chosen, again, said in (
@@ -179,7 +180,7 @@ async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_
 
 async def test_a_link_is_good_for_72_hours(identity: Identity) -> None:
     nouveau = NouveauCompte(courriel="lou.ferrand@ac-creteil.fr", nom="Ferrand", prenom="Lou")
-    lien = await issue_link(identity.deps, await create_compte(identity.deps, nouveau))
+    lien = await issue_link(identity.deps, await create_compte(identity.deps, nouveau, par=OPERATEUR))
     links = identity.deps.database.liens
     row = await links.find_one(sort=[("expire_le", -1)])
     assert row is not None

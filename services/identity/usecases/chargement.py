@@ -11,6 +11,7 @@ import orjson
 
 from kit.errors import Refusal
 from services.identity.deps import Deps
+from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.comptes import Compte
 from services.identity.domain.mots_de_passe import normalize
 from services.identity.mfa.totp import is_secret
@@ -89,7 +90,7 @@ async def _load_one(deps: Deps, described: CompteDeDemonstration) -> Effet:
     wanted = new_compte(described.identite, now=deps.clock())
     held = await _find(deps, wanted.courriel)
     if held is None:
-        created = await create_compte(deps, described.identite, mot_de_passe=described.mot_de_passe)
+        created = await create_compte(deps, described.identite, par=OPERATEUR, mot_de_passe=described.mot_de_passe)
         await _keep_secrets(deps, created, described)
         return Effet.NOUVEAU
     same: dict[str, Any] = {"nom": wanted.nom, "prenom": wanted.prenom, "roles": wanted.roles, "droits": wanted.droits}
@@ -111,7 +112,7 @@ async def _give_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstra
         return False
     held = facteurs.mots_de_passe[0] if facteurs.mots_de_passe else None
     if not await deps.hasher.verify(held, normalize(described.mot_de_passe)):
-        await set_password(deps, compte, described.mot_de_passe)
+        await set_password(deps, compte, described.mot_de_passe, par=OPERATEUR)
     await _keep_secrets(deps, compte, described)
     return True
 

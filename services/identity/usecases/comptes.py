@@ -10,13 +10,15 @@ from kit.errors import NotFound, Refusal
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import courriels, mots_de_passe
-from services.identity.domain.comptes import Compte, check_right, check_role, personal_words
+from services.identity.domain.audit import Acte, Partie
+from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
 from services.identity.mfa.mots_de_passe import strength
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import claim, find_owners, free
 from services.identity.store.facteurs import find_facteurs
 from services.identity.store.liens import find_owner
 from services.identity.store.work import Work
+from services.identity.usecases.audit import note
 from socle.principal import Droit, RoleTenu
 
 
@@ -62,8 +64,8 @@ async def find_by_address(deps: Deps, courriel: str) -> Compte:
     return compte
 
 
-async def create_compte(deps: Deps, nouveau: NouveauCompte, *, mot_de_passe: str | None = None) -> Compte:
-    """Create an account: active with a password, else invited until its owner has chosen one.
+async def create_compte(deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_de_passe: str | None = None) -> Compte:
+    """Create an account, as `par` asks: active with a password, else invited until its owner has chosen one.
 
     Raises:
         CourrielRefuse, CourrielPris: its address cannot be.
@@ -81,6 +83,7 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte, *, mot_de_passe: str
         if not await work.courriels.confirm([key], [compte.id]):
             raise courriels.CourrielPris("Un compte vient de prendre cette adresse : vérifiez-la.")
         await work.facteurs.create(compte.id, hashes)
+        await note(deps, work, Acte.COMPTE_CREE, par=par, cible=Partie.of(compte))
         return await work.comptes.save(compte.activate() if hashes else compte)
 
     try:
@@ -150,13 +153,14 @@ async def activate(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
         if await work.liens.use(condensat(secret), now=deps.clock()) != compte.id:
             raise LienInvalide
         await work.facteurs.set_passwords(compte.id, hashes)
+        await note(deps, work, Acte.COMPTE_ACTIVE, par=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())
 
     return await deps.transact(body)
 
 
-async def set_password(deps: Deps, compte: Compte, mot_de_passe: str) -> Compte:
-    """Give an account a password, and activate it.
+async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Partie) -> Compte:
+    """Give an account a password, as `par` asks, and activate it.
 
     Raises:
         MotDePasseRefuse: the password breaks a rule.
@@ -166,13 +170,14 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str) -> Compte:
 
     async def body(work: Work) -> Compte:
         await work.facteurs.set_passwords(compte.id, hashes)
+        await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=par, cible=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())
 
     return await deps.transact(body)
 
 
-async def disable(deps: Deps, id: str) -> Compte:
-    """Disable an account; its sessions end at once, everywhere.
+async def disable(deps: Deps, id: str, *, par: Partie) -> Compte:
+    """Disable an account, as `par` asks; its sessions end at once, everywhere.
 
     Raises:
         NotFound: there is no such account.
@@ -180,10 +185,13 @@ async def disable(deps: Deps, id: str) -> Compte:
 
     async def body(work: Work) -> Compte:
         now = deps.clock()
-        compte = (await load(work, id)).disable()
+        held = await load(work, id)
+        if held.etat is EtatCompte.DESACTIVE:
+            return held
         await work.sessions.end_all_of(id, now=now)
         await work.familles.end_all_of(id, now=now)
-        return await work.comptes.save(compte)
+        await note(deps, work, Acte.COMPTE_DESACTIVE, par=par, cible=Partie.of(held))
+        return await work.comptes.save(held.disable())
 
     return await deps.transact(body)
 

@@ -10,6 +10,7 @@ from kit.errors import Refusal
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import mots_de_passe
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Parcours, acr, amr, required_factors
 from services.identity.domain.sessions import Preuve, Session
@@ -19,6 +20,7 @@ from services.identity.store.connexions import DUREE, Connexion
 from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Facteurs, find_facteurs, replace_hash
 from services.identity.store.work import Work
+from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.comptes import fingerprint
 from services.identity.usecases.tentatives import TropDEssais, require_try
 from socle.courriels import CourrielInvalide, parse_courriel
@@ -84,19 +86,22 @@ async def check_password(deps: Deps, courriel: str, mot_de_passe: str, *, demand
     except CourrielInvalide:
         address = ""
     key = fingerprint(deps, address)
-    try:
-        await require_try(deps, f"mot-de-passe/{key}", MOTS_DE_PASSE)
-    except TropDEssais:
-        SIGN_INS.add(1, {"outcome": "locked"})
-        raise
     owner = (await find_owners(deps.database, [key])).get(key, _NOBODY)
     compte, facteurs = await asyncio.gather(find_compte(deps.database, owner), find_facteurs(deps.database, owner))
+    cible = None if compte is None else Partie.of(compte)
+    try:
+        await require_try(deps, f"mot-de-passe/{key}", MOTS_DE_PASSE)
+    except TropDEssais as refus:
+        SIGN_INS.add(1, {"outcome": "locked"})
+        await note_refused(deps, Acte.CONNEXION, refus.code, cible=cible)
+        raise
     too_long = len(mot_de_passe) > mots_de_passe.LONGUEUR_MAXIMALE
     chosen = "" if too_long else mots_de_passe.normalize(mot_de_passe)
     held = facteurs.mots_de_passe[0] if facteurs and facteurs.mots_de_passe else None
     right = await deps.hasher.verify(held, chosen)
     if not right or held is None or compte is None or not compte.actif:
         SIGN_INS.add(1, {"outcome": "password_refused"})
+        await note_refused(deps, Acte.CONNEXION, IdentifiantsRefuses.code, cible=cible)
         raise IdentifiantsRefuses
     await deps.tentatives.forgive(f"mot-de-passe/{key}")
     if deps.hasher.is_outdated(held):
@@ -187,6 +192,8 @@ async def open_session(deps: Deps, en_cours: EnCours) -> Ouverte:
         )
         await work.sessions.open(session, condensat=condensat(secret))
         await work.facteurs.signed_in(compte, now=now)
+        shown = {"facteurs": " ".join(session.preuve.amr)}
+        await note(deps, work, Acte.CONNEXION, par=Partie.of(en_cours.compte), detail=shown)
 
     await deps.transact(body)
     SIGN_INS.add(1, {"outcome": "opened"})

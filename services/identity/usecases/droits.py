@@ -1,15 +1,17 @@
 """Giving and taking roles and rights (domaine.md §3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kit.errors import NotFound
 from services.identity import policy
 from services.identity.deps import Deps
+from services.identity.domain.audit import OPERATEUR, Acte, Partie
 from services.identity.domain.comptes import Compte, DroitInvalide
 from services.identity.store.etablissements import find_lieu
 from services.identity.store.work import Work
+from services.identity.usecases.audit import note, refusals_noted
 from services.identity.usecases.comptes import load
 from services.identity.usecases.lectures import find_visible
 from socle.principal import Droit, Lieu, Principal
@@ -41,7 +43,13 @@ async def give_right(deps: Deps, principal: Principal | None, compte: str, droit
         policy.require_give(giver, dated, lieu, held, now=deps.clock())
         return held.give_right(dated, now=deps.clock())
 
-    return await _change(deps, principal, compte, droit.uai, change)
+    detail = {
+        "rubrique": droit.rubrique,
+        "niveau": droit.niveau.name,
+        "formation": droit.formation or "",
+        "jusqu_au": dated.jusqu_au.isoformat() if dated.jusqu_au else "",
+    }
+    return await _change(deps, principal, compte, droit.uai, change, acte=Acte.DROIT_DONNE, detail=detail)
 
 
 async def take_right(deps: Deps, principal: Principal | None, vise: Vise) -> Compte:
@@ -56,7 +64,8 @@ async def take_right(deps: Deps, principal: Principal | None, vise: Vise) -> Com
         policy.require_manage(taker, lieu, held, now=deps.clock())
         return held.take_right(vise.uai, vise.rubrique, vise.formation)
 
-    return await _change(deps, principal, vise.compte, vise.uai, change)
+    detail = {"rubrique": vise.rubrique, "formation": vise.formation or ""}
+    return await _change(deps, principal, vise.compte, vise.uai, change, acte=Acte.DROIT_RETIRE, detail=detail)
 
 
 async def _change(
@@ -65,24 +74,37 @@ async def _change(
     compte: str,
     uai: str,
     change: Callable[[Compte, Lieu, Principal], Compte],
+    *,
+    acte: Acte,
+    detail: Mapping[str, str],
 ) -> Compte:
     giver = policy.require_active(principal)
-    await find_visible(deps, giver, compte)
-    lieu = await find_lieu(deps.database, uai)
-    if lieu is None:
-        raise NotFound("Cet établissement n'existe pas : vérifiez son numéro UAI.", champ="uai")
+    par, said = Partie.of(giver), {name: value for name, value in detail.items() if value}
+    async with refusals_noted(deps, acte, par=par, uai=uai, detail={"compte": compte, **said}):
+        await find_visible(deps, giver, compte)
+        lieu = await find_lieu(deps.database, uai)
+        if lieu is None:
+            raise NotFound("Cet établissement n'existe pas : vérifiez son numéro UAI.", champ="uai")
 
-    async def body(work: Work) -> Compte:
-        return await work.comptes.save(change(await load(work, compte), lieu, giver))
+        async def body(work: Work) -> Compte:
+            held = await load(work, compte)
+            changed = await work.comptes.save(change(held, lieu, giver))
+            if changed.version != held.version:
+                await note(deps, work, acte, par=par, cible=Partie.of(changed), uai=uai, detail=said)
+            return changed
 
-    return await deps.transact(body)
+        return await deps.transact(body)
 
 
 async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte]) -> Compte:
     """Change an account by an operator's command, which no policy limits."""
 
     async def body(work: Work) -> Compte:
-        return await work.comptes.save(change(await load(work, id)))
+        held = await load(work, id)
+        changed = await work.comptes.save(change(held))
+        if changed.version != held.version:
+            await note(deps, work, Acte.DROITS_MODIFIES, par=OPERATEUR, cible=Partie.of(changed))
+        return changed
 
     return await deps.transact(body)
 

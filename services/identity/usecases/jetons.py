@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from kit.errors import Refusal
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import required_factors
 from services.identity.domain.sessions import CodeEmis, Famille, JetonEmis, Session
 from services.identity.store.comptes import find_compte
 from services.identity.store.sessions import find_famille, find_session
 from services.identity.store.work import Work
+from services.identity.usecases.audit import note
 
 
 class DejaUtilise(Refusal):
@@ -104,23 +106,33 @@ def _jeton(condensat: str, famille: Famille) -> JetonEmis:
     return JetonEmis(condensat=condensat, famille=famille.id, expire_le=famille.expire_le)
 
 
-async def end_famille(deps: Deps, id: str) -> None:
-    """End a family of tokens, and tell every service; one that has ended already is told once only."""
+async def end_famille(deps: Deps, id: str, acte: Acte) -> None:
+    """End a family of tokens, and tell every service; one that has ended already is told once only.
+
+    `acte` says why: its owner signs out of a client, or somebody used a token of it twice.
+    """
     if (famille := await find_famille(deps.database, id)) is None or famille.fin_le is not None:
         return
+    compte = await find_compte(deps.database, famille.compte)
+    whose = Partie(id=famille.compte) if compte is None else Partie.of(compte)
 
     async def body(work: Work) -> None:
-        await work.familles.end(id, now=deps.clock())
+        if not await work.familles.end(id, now=deps.clock()):
+            return
+        detail = {"client": famille.client}
+        await note(deps, work, acte, par=None if acte is Acte.JETON_REUTILISE else whose, cible=whose, detail=detail)
 
     await deps.transact(body)
 
 
-async def end_session(deps: Deps, session: Session) -> None:
+async def end_session(deps: Deps, connecte: Connecte) -> None:
     """Sign a person out of a browser: of every client it was signed in to from there."""
+    session = connecte.session
 
     async def body(work: Work) -> None:
         now: datetime = deps.clock()
         await work.sessions.end(session.id, now=now)
         await work.familles.end_all_of_session(session.id, now=now)
+        await note(deps, work, Acte.DECONNEXION, par=Partie.of(connecte.compte))
 
     await deps.transact(body)

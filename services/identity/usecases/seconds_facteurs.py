@@ -1,17 +1,21 @@
 """The factors after the password: an application's code, a code by e-mail (domaine.md §3)."""
 
 import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from kit.errors import Refusal
 from services.identity.condensats import condensat
 from services.identity.courrier import new_envoi
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS
 from services.identity.mfa import courriel, totp
 from services.identity.store.connexions import CodeEnvoye
 from services.identity.store.facteurs import Totp, use_totp_step
 from services.identity.store.work import Work
+from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.connexion import (
     SIGN_INS,
     ConnexionExpiree,
@@ -31,8 +35,10 @@ class CodeRefuse(Refusal):
 
     code = "CODE_REFUSE"
 
-    def __init__(self) -> None:
-        super().__init__("Ce code ne convient pas ou ne convient plus : saisissez le dernier code.", champ="code")
+    def __init__(
+        self, message: str = "Ce code ne convient pas ou ne convient plus : saisissez le dernier code."
+    ) -> None:
+        super().__init__(message, champ="code")
         SIGN_INS.add(1, {"outcome": "code_refused"})
 
 
@@ -96,15 +102,14 @@ async def show_code(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`.
     """
     en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
-    key = await count_try(deps, en_cours)
-    now, id = deps.clock(), en_cours.connexion.condensat
-    expected = await deps.connexions.try_code(id, now=now)
-    if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, _digits(code))):
-        raise CodeRefuse
-    used = await deps.connexions.use_code(id, expected, now=now)
-    if used is None:
-        raise CodeRefuse
-    await deps.tentatives.forgive(key)
+    async with judged(deps, en_cours):
+        now, id = deps.clock(), en_cours.connexion.condensat
+        expected = await deps.connexions.try_code(id, now=now)
+        if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, _digits(code))):
+            raise CodeRefuse
+        used = await deps.connexions.use_code(id, expected, now=now)
+        if used is None:
+            raise CodeRefuse
     await deps.tentatives.forgive(_sending(en_cours))
     return await with_account(deps, used)
 
@@ -118,15 +123,14 @@ async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`.
     """
     en_cours = await find_at(deps, secret, Etape.TOTP, Etape.TOTP_OU_COURRIEL)
-    key = await count_try(deps, en_cours)
-    enrolled = en_cours.facteurs.totp
-    if enrolled is None:
-        raise CodeRefuse
-    clear = deps.vault.open(enrolled.secret, purpose=totp_purpose(en_cours.compte.id)).decode()
-    step = totp.matching_step(clear, _digits(code), now=deps.clock())
-    if step is None or not await use_totp_step(deps.database, en_cours.compte.id, step):
-        raise CodeRefuse
-    await deps.tentatives.forgive(key)
+    async with judged(deps, en_cours):
+        enrolled = en_cours.facteurs.totp
+        if enrolled is None:
+            raise CodeRefuse
+        clear = deps.vault.open(enrolled.secret, purpose=totp_purpose(en_cours.compte.id)).decode()
+        step = totp.matching_step(clear, _digits(code), now=deps.clock())
+        if step is None or not await use_totp_step(deps.database, en_cours.compte.id, step):
+            raise CodeRefuse
     return await with_account(
         deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
     )
@@ -154,20 +158,19 @@ async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
         ConnexionExpiree: see `find_at`; or an application was enrolled meanwhile.
     """
     en_cours = await find_at(deps, secret, *_ENROLEMENT)
-    key = await count_try(deps, en_cours)
-    proposed = _proposed(deps, en_cours)
-    step = totp.matching_step(proposed, _digits(code), now=deps.clock())
-    if step is None:
-        raise CodeRefuse
-    compte = en_cours.compte.id
-    sealed = deps.vault.seal(proposed.encode(), purpose=totp_purpose(compte))
+    proposed, compte = _proposed(deps, en_cours), en_cours.compte.id
+    async with judged(deps, en_cours):
+        step = totp.matching_step(proposed, _digits(code), now=deps.clock())
+        if step is None:
+            raise CodeRefuse
+    enrolled = Totp(secret=deps.vault.seal(proposed.encode(), purpose=totp_purpose(compte)), dernier_pas=step)
 
     async def body(work: Work) -> None:
-        if not await work.facteurs.enrol_totp(compte, Totp(secret=sealed, dernier_pas=step)):
+        if not await work.facteurs.enrol_totp(compte, enrolled):
             raise ConnexionExpiree
+        await note(deps, work, Acte.APPLICATION_ENROLEE, par=Partie.of(en_cours.compte))
 
     await deps.transact(body)
-    await deps.tentatives.forgive(key)
     return await with_account(
         deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
     )
@@ -189,11 +192,21 @@ def _proposed(deps: Deps, en_cours: EnCours) -> str:
     return deps.vault.open(en_cours.connexion.secret, purpose=purpose).decode()
 
 
-async def count_try(deps: Deps, en_cours: EnCours) -> str:
-    """Count a try of a code for this account, in whichever sign-in; the key under which it is counted."""
+@asynccontextmanager
+async def judged(deps: Deps, en_cours: EnCours) -> AsyncIterator[None]:
+    """A code of this account is judged within: counted before, in whichever sign-in; forgiven if right, else written.
+
+    Raises:
+        TropDEssais: too many codes were tried for this account.
+    """
     key = f"second-facteur/{en_cours.compte.id}"
-    await require_try(deps, key, SECONDS_FACTEURS)
-    return key
+    try:
+        await require_try(deps, key, SECONDS_FACTEURS)
+        yield
+    except (CodeRefuse, TropDEssais) as refus:
+        await note_refused(deps, Acte.CONNEXION, refus.code, cible=Partie.of(en_cours.compte))
+        raise
+    await deps.tentatives.forgive(key)
 
 
 def _sending(en_cours: EnCours) -> str:

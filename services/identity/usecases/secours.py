@@ -6,28 +6,27 @@ from datetime import timedelta
 from kit.errors import Refusal
 from services.identity.courrier import new_envoi
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Facteur
 from services.identity.domain.sessions import ACTE_SENSIBLE
 from services.identity.mfa import secours
 from services.identity.store.work import Work
-from services.identity.usecases.connexion import SIGN_INS, ConnexionExpiree, EnCours, find_in_progress, with_account
+from services.identity.usecases.audit import note
+from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress, with_account
 from services.identity.usecases.jetons import Connecte, is_enough
-from services.identity.usecases.seconds_facteurs import count_try
+from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 
 _NOTICE = timedelta(days=3)
 """≈ ours: how long a notice is worth sending, while the mail server is away."""
 
 
-class CodeDeSecoursRefuse(Refusal):
+class CodeDeSecoursRefuse(CodeRefuse):
     """A recovery code that the account does not have, or that was used before."""
 
     code = "CODE_DE_SECOURS_REFUSE"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Ce code de secours ne convient pas, ou a déjà servi : saisissez-en un autre de votre liste.", champ="code"
-        )
-        SIGN_INS.add(1, {"outcome": "code_refused"})
+        super().__init__("Ce code de secours ne convient pas, ou a déjà servi : saisissez-en un autre de votre liste.")
 
 
 class PreuveTropAncienne(Refusal):
@@ -64,6 +63,7 @@ async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
         if not await work.sessions.hold(connecte.session.id, now=now):
             raise PreuveTropAncienne
         await work.secours.replace(compte.id, empreintes, now=now)
+        await note(deps, work, Acte.CODES_DE_SECOURS_CREES, par=Partie.of(compte))
         await work.send(
             new_envoi(
                 deps.vault,
@@ -92,7 +92,6 @@ async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
     if not en_cours.parcours.accepte_secours:
         raise ConnexionExpiree
     compte, id = en_cours.compte, en_cours.connexion.condensat
-    key = await count_try(deps, en_cours)
     empreinte = _fingerprint(deps, compte.id, code)
 
     async def body(work: Work) -> None:
@@ -112,9 +111,9 @@ async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
             )
         )
 
-    await deps.transact(body)
+    async with judged(deps, en_cours):
+        await deps.transact(body)
     deps.mail_written()
-    await deps.tentatives.forgive(key)
     return await with_account(deps, await deps.connexions.find(id, now=deps.clock()))
 
 

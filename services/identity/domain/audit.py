@@ -1,0 +1,303 @@
+"""The audit trail: who did what, on what, when, from where, with which outcome; and the seals that guard it. Pure.
+
+« Audit: who, what, on what, when, from where, outcome: append-only, readable by the level above, exportable »
+(domaine.md §3). Lines are appended freely; each second those not yet sealed are bound by a seal that names the one
+before. Whoever removes or changes a line, or cuts the end off, would have to make every later seal again, and the last
+of them is also published.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from services.identity.domain.comptes import Compte
+from socle.principal import Principal, RoleTenu
+from socle.rubriques import Role
+
+_FORMAT = "v1"
+"""What lines and seals are hashed as; a change of the form is a new name, so that old lines keep their hash."""
+
+
+class Acte(StrEnum):
+    """What was done, or refused."""
+
+    CONNEXION = "CONNEXION"
+    DECONNEXION = "DECONNEXION"
+    JETON_REUTILISE = "JETON_REUTILISE"
+    COMPTE_CREE = "COMPTE_CREE"
+    COMPTE_ACTIVE = "COMPTE_ACTIVE"
+    COMPTE_DESACTIVE = "COMPTE_DESACTIVE"
+    MOT_DE_PASSE_CHOISI = "MOT_DE_PASSE_CHOISI"
+    APPLICATION_ENROLEE = "APPLICATION_ENROLEE"
+    CODES_DE_SECOURS_CREES = "CODES_DE_SECOURS_CREES"
+    DROIT_DONNE = "DROIT_DONNE"
+    DROIT_RETIRE = "DROIT_RETIRE"
+    DROITS_MODIFIES = "DROITS_MODIFIES"
+    AUDIT_LU = "AUDIT_LU"
+    AUDIT_EXPORTE = "AUDIT_EXPORTE"
+
+
+class Issue(StrEnum):
+    """How it ended."""
+
+    FAITE = "FAITE"
+    REFUSEE = "REFUSEE"
+
+
+class Niveau(IntEnum):
+    """How high in the line of who creates whom (domaine.md §3: national → académie → establishment → users)."""
+
+    UTILISATEUR = 1
+    ETABLISSEMENT = 2
+    ACADEMIE = 3
+    NATIONAL = 4
+
+
+_NIVEAUX = {
+    Role.CHEF_ETABLISSEMENT: Niveau.ETABLISSEMENT,
+    Role.ADMIN_ETABLISSEMENT: Niveau.ETABLISSEMENT,
+    Role.DIRECTEUR_CIO: Niveau.ETABLISSEMENT,
+    Role.ADMIN_ACADEMIQUE: Niveau.ACADEMIE,
+    Role.CAES: Niveau.ACADEMIE,
+    Role.ADMIN_NATIONAL: Niveau.NATIONAL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partie:
+    """Whoever acts, or is acted on: an account, with what it held when that happened."""
+
+    id: str
+    roles: tuple[RoleTenu, ...] = ()
+    uais: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, personne: Compte | Principal) -> "Partie":
+        if isinstance(personne, Compte):
+            return cls(id=personne.id, roles=personne.roles, uais=personne.etablissements)
+        by_role = {role.uai for role in personne.roles if role.uai is not None}
+        by_right = {droit.uai for droit in personne.droits}
+        return cls(id=personne.compte, roles=personne.roles, uais=frozenset(by_role | by_right))
+
+    @property
+    def niveau(self) -> Niveau:
+        """The highest level at which it has a role."""
+        return max((_NIVEAUX.get(held.role, Niveau.UTILISATEUR) for held in self.roles), default=Niveau.UTILISATEUR)
+
+
+OPERATEUR = Partie(id="operateur")
+"""Whoever runs a command of the service."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lieux:
+    """Where a line happened: in these establishments, and in these académies."""
+
+    uais: frozenset[str] = frozenset()
+    academies: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LigneAudit:
+    """One line of the trail. No name, address or secret: persons are opaque identifiers.
+
+    Args:
+        id: sortable by time.
+        acteur: the account that acted, `OPERATEUR.id`, or None for whoever has not proved to be anybody.
+        cible: the account that it was about.
+        niveau: of the highest of these accounts; the level above reads the line.
+        motif: the code of the refusal.
+        detail: of what was done, in words of the platform: a rubric, a level, factors.
+        engagement: what the line says of the address it came from, once the address itself is forgotten.
+    """
+
+    id: str
+    le: datetime
+    acte: Acte
+    issue: Issue
+    niveau: Niveau
+    lieux: Lieux = field(default_factory=Lieux)
+    acteur: str | None = None
+    cible: str | None = None
+    motif: str | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
+    engagement: str | None = None
+
+    def digest(self) -> str:
+        """The hash of all that the line says."""
+        return _hash(
+            [
+                _FORMAT,
+                self.id,
+                self.le.isoformat(timespec="milliseconds"),
+                self.acte,
+                self.issue,
+                int(self.niveau),
+                sorted(self.lieux.uais),
+                sorted(self.lieux.academies),
+                self.acteur,
+                self.cible,
+                self.motif,
+                dict(self.detail),
+                self.engagement,
+            ]
+        )
+
+
+_UAI = re.compile(r"[0-9A-Z]\d{6}[A-Z]")
+_DE_LA_PLATEFORME = re.compile(r"[0-9A-Z]{26}|\d{4}/[\w.:-]{1,64}|[A-Z_]{1,40}|\d{4}-\d\d-\d\dT[\d:.+-]{1,24}")
+
+
+def asked_uai(value: str | None) -> str | None:
+    """What a line keeps of an establishment that somebody named: nothing, where it has not the shape of one."""
+    return value if value is not None and _UAI.fullmatch(value) else None
+
+
+def asked(said: Mapping[str, str]) -> dict[str, str]:
+    """What a line keeps of what somebody asked for and was refused: identifiers, enumerations and moments, not text
+    that could be anything.
+    """
+    return {name: value for name, value in said.items() if _DE_LA_PLATEFORME.fullmatch(value)}
+
+
+def engage(adresse: str, sel: str) -> str:
+    """What a line keeps of an address: it binds whoever still knows both, and says nothing without the salt."""
+    return _hash([_FORMAT, sel, adresse])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lecture:
+    """Which lines someone may read: all; or those of one's own, and those of lower levels in these places."""
+
+    tout: bool
+    compte: str
+    uais: frozenset[str]
+    academies: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recherche:
+    """Which lines are looked for: all, unless something is said.
+
+    Args:
+        compte: who acted, or was acted on.
+        jusqu_au: before that moment; `depuis`: from that one on.
+    """
+
+    uai: str | None = None
+    compte: str | None = None
+    acte: Acte | None = None
+    issue: Issue | None = None
+    depuis: datetime | None = None
+    jusqu_au: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sceau:
+    """A seal on some lines, bound to the seal before it.
+
+    Args:
+        numero: from 1, without gap.
+        generation: of the store that sealed (it grows when the store is restored from a backup).
+        precedent: the hash of the seal before; empty for the first.
+        lignes: how many lines it seals.
+        condensat: its own hash, which the next one names.
+    """
+
+    numero: int
+    generation: int
+    le: datetime
+    precedent: str
+    lignes: int
+    condensat: str
+
+    @property
+    def jour(self) -> str:
+        """The UTC day, under which its hash is published."""
+        return f"{self.le:%Y-%m-%d}"
+
+
+def seal(lignes: Sequence[LigneAudit], *, numero: int, precedent: str, generation: int, le: datetime) -> Sceau:
+    """The seal number `numero` on these lines, in the order of their identifiers, after the one of hash `precedent`."""
+    digests = [ligne.digest() for ligne in sorted(lignes, key=lambda ligne: ligne.id)]
+    condensat = _hash(
+        [_FORMAT, numero, generation, le.isoformat(timespec="milliseconds"), precedent, len(digests), *digests]
+    )
+    return Sceau(
+        numero=numero,
+        generation=generation,
+        le=le,
+        precedent=precedent,
+        lignes=len(digests),
+        condensat=condensat,
+    )
+
+
+class Defaut(StrEnum):
+    """What is wrong with a trail."""
+
+    SCEAU_ABSENT = "SCEAU_ABSENT"
+    CHAINE_ROMPUE = "CHAINE_ROMPUE"
+    LIGNES_EN_MOINS = "LIGNES_EN_MOINS"
+    LIGNES_EN_TROP = "LIGNES_EN_TROP"
+    LIGNES_MODIFIEES = "LIGNES_MODIFIEES"
+    PUBLIE_AUTREMENT = "PUBLIE_AUTREMENT"
+    FIN_COUPEE = "FIN_COUPEE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomalie:
+    """Something wrong, at a seal: of those lines or of the chain itself."""
+
+    defaut: Defaut
+    numero: int
+    le: datetime | None = None
+
+
+@dataclass(slots=True)
+class Verification:
+    """Goes through the seals of a trail in order, then compares it with what was published.
+
+    A seal with its lines goes to `check`; the published ones, of whichever days are left, to `check_published`.
+    """
+
+    publies: Mapping[int, str]
+    _last: int = 0
+    _precedent: str = ""
+
+    def check(self, sceau: Sceau, lignes: Sequence[LigneAudit]) -> Iterable[Anomalie]:
+        """What is wrong with this seal, the next of the trail, and the lines that are said to be under it."""
+        for absent in range(self._last + 1, sceau.numero):
+            yield Anomalie(defaut=Defaut.SCEAU_ABSENT, numero=absent)
+        broken = sceau.precedent != self._precedent
+        if broken and sceau.numero == self._last + 1:
+            yield Anomalie(defaut=Defaut.CHAINE_ROMPUE, numero=sceau.numero, le=sceau.le)
+        if (defaut := _compare(sceau, lignes)) is not None:
+            yield Anomalie(defaut=defaut, numero=sceau.numero, le=sceau.le)
+        if self.publies.get(sceau.numero, sceau.condensat) != sceau.condensat:
+            yield Anomalie(defaut=Defaut.PUBLIE_AUTREMENT, numero=sceau.numero, le=sceau.le)
+        self._last, self._precedent = sceau.numero, sceau.condensat
+
+    def check_end(self) -> Iterable[Anomalie]:
+        """Whether the trail ends before what was published of it."""
+        last = max(self.publies, default=0)
+        if last > self._last:
+            yield Anomalie(defaut=Defaut.FIN_COUPEE, numero=self._last + 1)
+
+
+def _compare(sceau: Sceau, lignes: Sequence[LigneAudit]) -> Defaut | None:
+    if len(lignes) < sceau.lignes:
+        return Defaut.LIGNES_EN_MOINS
+    if len(lignes) > sceau.lignes:
+        return Defaut.LIGNES_EN_TROP
+    again = seal(lignes, numero=sceau.numero, precedent=sceau.precedent, generation=sceau.generation, le=sceau.le)
+    return None if again.condensat == sceau.condensat else Defaut.LIGNES_MODIFIEES
+
+
+def _hash(value: list[object]) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

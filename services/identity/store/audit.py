@@ -1,0 +1,265 @@
+"""The audit trail, as it is kept: lines that nothing changes but their seal, the seals, and apart the addresses."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kit.errors import Conflict
+from kit.mongo import Collection, Database, Document, Index, Transaction
+from kit.outbox.events import Event
+from kit.versions import Version
+from proto.identity.v1 import audit_pb2
+from services.identity.condensats import new_secret
+from services.identity.domain.audit import (
+    Acte,
+    Issue,
+    Lecture,
+    Lieux,
+    LigneAudit,
+    Niveau,
+    Recherche,
+    Sceau,
+    engage,
+    seal,
+)
+
+TOPIC = "identity.sceaux.v1"
+ADRESSES_GARDEES = timedelta(days=365)
+"""« addresses kept 12 months » (architecture §11)."""
+LIGNES_PAR_SCEAU = 500
+
+AUDIT = Collection(
+    name="audit",
+    required={
+        "le": "date",
+        "acte": "string",
+        "issue": "string",
+        "niveau": "int",
+        "uais": "array",
+        "academies": "array",
+        "acteur": ["string", "null"],
+        "cible": ["string", "null"],
+        "motif": ["string", "null"],
+        "detail": "object",
+        "engagement": ["string", "null"],
+        "sceau": ["int", "null"],
+    },
+    indexes=(
+        Index(keys={"sceau": 1, "_id": 1}),
+        Index(keys={"uais": 1, "_id": 1}),
+        Index(keys={"academies": 1, "_id": 1}),
+        Index(keys={"acteur": 1, "_id": 1}),
+        Index(keys={"cible": 1, "_id": 1}),
+    ),
+    purpose="savoir qui a fait quoi, sur quoi, quand et avec quelle issue : identifiants opaques seulement",
+    readers="l'échelon supérieur, et la personne pour ce qui la concerne",
+    kept="aussi longtemps que la plateforme ; l'identifiant y survit au compte, sans nom ni adresse",
+)
+SCEAUX = Collection(
+    name="sceaux",
+    required={
+        "generation": "int",
+        "le": "date",
+        "precedent": "string",
+        "lignes": "int",
+        "condensat": "string",
+    },
+    purpose="sceller le journal d'audit : chaque sceau tient ses lignes et le sceau d'avant",
+    readers="`verifier-audit` ; leurs condensats sont publiés",
+    kept="aussi longtemps que le journal",
+)
+ADRESSES = Collection(
+    name="audit_adresses",
+    required={"adresse": "string", "sel": "string", "le": "date"},
+    indexes=(Index(keys={"le": 1}, expires_after=ADRESSES_GARDEES),),
+    purpose="savoir d'où un acte a été fait : adresse IP",
+    readers="comme le journal d'audit",
+    kept="douze mois",
+)
+
+
+def _document(ligne: LigneAudit) -> Document:
+    return {
+        "_id": ligne.id,
+        "le": ligne.le,
+        "acte": ligne.acte,
+        "issue": ligne.issue,
+        "niveau": int(ligne.niveau),
+        "uais": sorted(ligne.lieux.uais),
+        "academies": sorted(ligne.lieux.academies),
+        "acteur": ligne.acteur,
+        "cible": ligne.cible,
+        "motif": ligne.motif,
+        "detail": dict(ligne.detail),
+        "engagement": ligne.engagement,
+        "sceau": None,
+    }
+
+
+def _ligne(document: Document) -> LigneAudit:
+    return LigneAudit(
+        id=document["_id"],
+        le=document["le"],
+        acte=Acte(document["acte"]),
+        issue=Issue(document["issue"]),
+        niveau=Niveau(document["niveau"]),
+        lieux=Lieux(uais=frozenset(document["uais"]), academies=frozenset(document["academies"])),
+        acteur=document["acteur"],
+        cible=document["cible"],
+        motif=document["motif"],
+        detail=document["detail"],
+        engagement=document["engagement"],
+    )
+
+
+def _sceau(document: Document) -> Sceau:
+    return Sceau(
+        numero=document["_id"],
+        generation=document["generation"],
+        le=document["le"],
+        precedent=document["precedent"],
+        lignes=document["lignes"],
+        condensat=document["condensat"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The trail within a transaction."""
+
+    transaction: Transaction
+    generation: int
+
+    async def append(self, ligne: LigneAudit, *, adresse: str | None) -> None:
+        """Add a line; `adresse` is where it came from, kept apart and for its time only."""
+        session = self.transaction.session
+        if adresse is not None:
+            sel = new_secret()
+            ligne = replace(ligne, engagement=engage(adresse, sel))
+            await self.transaction[ADRESSES.name].insert_one(
+                {"_id": ligne.id, "adresse": adresse, "sel": sel, "le": ligne.le}, session=session
+            )
+        await self.transaction[AUDIT.name].insert_one(_document(ligne), session=session)
+
+    async def seal(self, *, now: datetime) -> Sceau | None:
+        """Seal the oldest lines that are not, and publish the hash; None when all are.
+
+        Raises:
+            Conflict: another process did at this very moment.
+        """
+        session, lines = self.transaction.session, self.transaction[AUDIT.name]
+        cursor = lines.find({"sceau": None}, session=session).sort("_id", 1).limit(LIGNES_PAR_SCEAU)
+        documents = await cursor.to_list(LIGNES_PAR_SCEAU)
+        if not documents:
+            return None
+        last = await self.transaction[SCEAUX.name].find_one({}, sort=[("_id", -1)], session=session)
+        sceau = seal(
+            [_ligne(document) for document in documents],
+            numero=1 if last is None else last["_id"] + 1,
+            precedent="" if last is None else last["condensat"],
+            generation=self.generation,
+            le=now,
+        )
+        await self._write(sceau, first=documents[0]["_id"], last=documents[-1]["_id"])
+        self.transaction.publish(_event(sceau))
+        return sceau
+
+    async def _write(self, sceau: Sceau, *, first: str, last: str) -> None:
+        session = self.transaction.session
+        await self.transaction[SCEAUX.name].insert_one(
+            {
+                "_id": sceau.numero,
+                "generation": sceau.generation,
+                "le": sceau.le,
+                "precedent": sceau.precedent,
+                "lignes": sceau.lignes,
+                "condensat": sceau.condensat,
+            },
+            session=session,
+        )
+        sealed = await self.transaction[AUDIT.name].update_many(
+            {"sceau": None, "_id": {"$gte": first, "$lte": last}}, {"$set": {"sceau": sceau.numero}}, session=session
+        )
+        if sealed.modified_count != sceau.lignes:
+            raise Conflict("Le journal d'audit vient d'être scellé par un autre processus.")
+
+
+def _event(sceau: Sceau) -> Event:
+    stamp = Timestamp()
+    stamp.FromDatetime(sceau.le)
+    message = audit_pb2.Sceau(
+        numero=sceau.numero,
+        generation=sceau.generation,
+        scelle_le=stamp,
+        lignes=sceau.lignes,
+        condensat=bytes.fromhex(sceau.condensat),
+    )
+    return Event(topic=TOPIC, key=sceau.jour, version=Version(sceau.generation, sceau.numero), message=message)
+
+
+async def read_seals(database: Database) -> AsyncIterator[tuple[Sceau, list[LigneAudit]]]:
+    """The seals in order, each with the lines that say they are under it."""
+    async for document in database[SCEAUX.name].find({}).sort("_id", 1):
+        sceau = _sceau(document)
+        lines = database[AUDIT.name].find({"sceau": sceau.numero}).sort("_id", 1)
+        # One more than it may have: however many a forger adds, they are not all read.
+        yield sceau, [_ligne(line) for line in await lines.to_list(sceau.lignes + 1)]
+
+
+async def count_unsealed(database: Database, *, before: datetime) -> int:
+    """How many lines of before that moment have no seal."""
+    return await database[AUDIT.name].count_documents({"sceau": None, "le": {"$lt": before}})
+
+
+def _readable(lecture: Lecture) -> Document:
+    if lecture.tout:
+        return {}
+    return {
+        "$or": [
+            {"acteur": lecture.compte},
+            {"cible": lecture.compte},
+            {"uais": {"$in": sorted(lecture.uais)}, "niveau": {"$lt": int(Niveau.ETABLISSEMENT)}},
+            {"academies": {"$in": sorted(lecture.academies)}, "niveau": {"$lt": int(Niveau.ACADEMIE)}},
+        ]
+    }
+
+
+def _wanted(recherche: Recherche) -> list[Document]:
+    where: list[Document] = []
+    if recherche.uai is not None:
+        where.append({"uais": recherche.uai})
+    if recherche.compte is not None:
+        where.append({"$or": [{"acteur": recherche.compte}, {"cible": recherche.compte}]})
+    if recherche.acte is not None:
+        where.append({"acte": recherche.acte})
+    if recherche.issue is not None:
+        where.append({"issue": recherche.issue})
+    if recherche.depuis is not None:
+        where.append({"le": {"$gte": recherche.depuis}})
+    if recherche.jusqu_au is not None:
+        where.append({"le": {"$lt": recherche.jusqu_au}})
+    return where
+
+
+async def search(
+    database: Database, recherche: Recherche, lecture: Lecture, *, first: int, before: str | None = None
+) -> list[LigneAudit]:
+    """The newest lines that are looked for and may be read, before the line of id `before`; `first` at most."""
+    where = [_readable(lecture), *_wanted(recherche)]
+    if before is not None:
+        where.append({"_id": {"$lt": before}})
+    cursor = database[AUDIT.name].find({"$and": where}).sort("_id", -1).limit(first)
+    return [_ligne(document) for document in await cursor.to_list(first)]
+
+
+async def count(database: Database, recherche: Recherche, lecture: Lecture) -> int:
+    """How many lines are looked for and may be read."""
+    return await database[AUDIT.name].count_documents({"$and": [_readable(lecture), *_wanted(recherche)]})
+
+
+async def addresses_of(database: Database, ids: list[str]) -> Mapping[str, str]:
+    """From where these lines came, for those whose address is still kept."""
+    cursor = database[ADRESSES.name].find({"_id": {"$in": ids}}, projection=["adresse"])
+    return {document["_id"]: document["adresse"] for document in await cursor.to_list(len(ids))}

@@ -1,0 +1,94 @@
+"""The audit trail as a table that people open: csv and xlsx."""
+
+import csv
+from collections.abc import AsyncIterable, Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+
+from services.identity.domain.audit import Acte, Issue
+from services.identity.usecases.audit import LigneLue
+
+_PARIS = ZoneInfo("Europe/Paris")
+COLONNES = (
+    "Date (heure de Paris)",
+    "Acte",
+    "Issue",
+    "Motif du refus",
+    "Compte qui agit",
+    "Compte concerné",
+    "Établissements",
+    "Académies",
+    "Précisions",
+    "Adresse IP",
+    "Ligne",
+)
+_ACTES = {
+    Acte.CONNEXION: "Connexion",
+    Acte.DECONNEXION: "Déconnexion",
+    Acte.JETON_REUTILISE: "Jeton utilisé deux fois",
+    Acte.COMPTE_CREE: "Compte créé",
+    Acte.COMPTE_ACTIVE: "Compte activé",
+    Acte.COMPTE_DESACTIVE: "Compte désactivé",
+    Acte.MOT_DE_PASSE_CHOISI: "Mot de passe choisi",
+    Acte.APPLICATION_ENROLEE: "Application d'authentification enrôlée",
+    Acte.CODES_DE_SECOURS_CREES: "Codes de secours créés",
+    Acte.DROIT_DONNE: "Droit donné",
+    Acte.DROIT_RETIRE: "Droit retiré",
+    Acte.DROITS_MODIFIES: "Droits modifiés",
+    Acte.AUDIT_LU: "Journal lu",
+    Acte.AUDIT_EXPORTE: "Journal exporté",
+}
+_ISSUES = {Issue.FAITE: "Faite", Issue.REFUSEE: "Refusée"}
+_FORMULES = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _cells(lue: LigneLue) -> Sequence[str]:
+    ligne = lue.ligne
+    return (
+        f"{ligne.le.astimezone(_PARIS):%Y-%m-%d %H:%M:%S}",
+        _ACTES[ligne.acte],
+        _ISSUES[ligne.issue],
+        ligne.motif or "",
+        ligne.acteur or "",
+        ligne.cible or "",
+        " ".join(sorted(ligne.lieux.uais)),
+        " ".join(sorted(ligne.lieux.academies)),
+        " ; ".join(f"{name} : {value}" for name, value in ligne.detail.items()),
+        lue.adresse or "",
+        ligne.id,
+    )
+
+
+async def write_csv(lignes: AsyncIterable[LigneLue], path: Path) -> int:
+    """Write the lines as French spreadsheets open them (UTF-8 with its mark, semicolons); return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(COLONNES)
+        async for lue in lignes:
+            # A cell that begins so would be computed by the spreadsheet.
+            writer.writerow([f"'{cell}" if cell.startswith(_FORMULES) else cell for cell in _cells(lue)])
+            count += 1
+    return count
+
+
+async def write_xlsx(lignes: AsyncIterable[LigneLue], path: Path) -> int:
+    """Write the lines as a workbook of texts, where nothing is computed; return how many."""
+    workbook, count = Workbook(write_only=True), 0
+    sheet = workbook.create_sheet("Journal d'audit")
+    sheet.freeze_panes = "A2"
+    sheet.append(COLONNES)
+    async for lue in lignes:
+        row = [WriteOnlyCell(sheet, value=cell) for cell in _cells(lue)]
+        for cell in row:
+            cell.data_type = "s"
+        sheet.append(row)
+        count += 1
+    workbook.save(path)
+    return count
+
+
+WRITERS = {"csv": write_csv, "xlsx": write_xlsx}

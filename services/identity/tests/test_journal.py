@@ -1,0 +1,230 @@
+"""The audit trail as it is written, sealed, read and verified: over the real store and broker."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from kit.errors import Forbidden, Refusal
+from kit.testing.waiting import eventually
+from services.identity.commandes.audit import read_published
+from services.identity.domain.audit import OPERATEUR, Acte, Defaut, Issue, LigneAudit, Recherche
+from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
+from services.identity.store.etablissements import ETABLISSEMENTS
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.usecases.audit import OPERATEUR_LECTEUR, LigneLue, export, read, reader, seal, verify
+from services.identity.usecases.comptes import disable
+from services.identity.usecases.connexion import IdentifiantsRefuses, check_password
+from services.identity.usecases.droits import Vise, give_right, take_right
+from services.identity.usecases.seconds_facteurs import CodeRefuse, show_totp
+from services.identity.usecases.tentatives import TropDEssais
+from socle.principal import Droit, Principal, RoleTenu
+from socle.rubriques import Niveau, Role, Rubrique
+
+pytestmark = pytest.mark.stack
+
+ICI, AILLEURS = "0940101A", "0590101B"
+SIECLE = Droit(uai=ICI, rubrique=Rubrique.SIECLE, niveau=Niveau.ECRITURE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def establishments(identity: Identity) -> None:
+    collection = identity.deps.database[ETABLISSEMENTS.name]
+    for uai, academie in ((ICI, "creteil"), (AILLEURS, "lille")):
+        await collection.update_one({"_id": uai}, {"$set": {"rang": 1, "academie": academie}}, upsert=True)
+
+
+def admin(uai: str = ICI) -> RoleTenu:
+    return RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai)
+
+
+def gestionnaire(uai: str = ICI) -> RoleTenu:
+    return RoleTenu(role=Role.GESTIONNAIRE, uai=uai)
+
+
+def principal(who: Titulaire) -> Principal:
+    return Principal(compte=who.compte.id, session="s", actif=True, roles=who.compte.roles, droits=who.compte.droits)
+
+
+async def lines(identity: Identity, who: Titulaire) -> Sequence[LigneAudit]:
+    page = await read(identity.deps, OPERATEUR_LECTEUR, Recherche(compte=who.compte.id), first=100)
+    return [lue.ligne for lue in page.rows]
+
+
+async def acts(identity: Identity, who: Titulaire) -> list[tuple[Acte, Issue, str | None]]:
+    return [(ligne.acte, ligne.issue, ligne.motif) for ligne in reversed(await lines(identity, who))]
+
+
+async def visible(identity: Identity, who: Titulaire, about: Titulaire) -> int:
+    lecteur = reader(identity.deps, principal(who))
+    return (await read(identity.deps, lecteur, Recherche(compte=about.compte.id, acte=Acte.COMPTE_CREE), first=9)).total
+
+
+async def test_what_a_person_does_and_is_refused_is_written_in_order(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire(), totp=True)
+    with pytest.raises(IdentifiantsRefuses):
+        await check_password(identity.deps, someone.personne.courriel, "ce n'est pas lui", demande="")
+    await someone.browser().sign_in()
+    await disable(identity.deps, someone.compte.id, par=OPERATEUR)
+    await disable(identity.deps, someone.compte.id, par=OPERATEUR)
+    assert await acts(identity, someone) == [
+        (Acte.COMPTE_CREE, Issue.FAITE, None),
+        (Acte.CONNEXION, Issue.REFUSEE, "IDENTIFIANTS_REFUSES"),
+        (Acte.CONNEXION, Issue.FAITE, None),
+        (Acte.COMPTE_DESACTIVE, Issue.FAITE, None),
+    ]
+    refused, opened = (await lines(identity, someone))[-2:-4:-1]
+    assert (refused.acteur, refused.cible) == (None, someone.compte.id), "whoever it was has proved nothing"
+    assert (opened.acteur, opened.cible) == (someone.compte.id, None)
+    assert opened.detail == {"facteurs": "pwd otp"}
+    assert opened.lieux.uais == {ICI}
+    assert opened.lieux.academies == {"creteil"}
+
+
+async def test_a_wrong_code_and_a_code_tried_too_often_are_written(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire(), totp=True)
+    secret = await check_password(identity.deps, someone.personne.courriel, MOT_DE_PASSE, demande="")
+    for refus in (*[CodeRefuse] * 10, TropDEssais):
+        with pytest.raises(refus):
+            await show_totp(identity.deps, secret, "no code")
+    motifs = [motif for _, issue, motif in await acts(identity, someone) if issue is Issue.REFUSEE]
+    assert motifs.count("CODE_REFUSE") == 10
+    assert motifs.count("TROP_D_ESSAIS") == 1
+
+
+async def test_an_address_without_account_leaves_a_line_that_names_nobody(identity: Identity) -> None:
+    before = await identity.deps.database[AUDIT.name].count_documents({"cible": None, "acteur": None})
+    with pytest.raises(IdentifiantsRefuses):
+        await check_password(identity.deps, "personne.du.tout@ac-creteil.fr", "peu importe", demande="")
+    after = await identity.deps.database[AUDIT.name].count_documents({"cible": None, "acteur": None})
+    assert after == before + 1
+
+
+async def test_a_right_given_taken_or_refused_says_who_to_whom_and_what(identity: Identity) -> None:
+    giver, taker = await identity.account(admin()), await identity.account(gestionnaire())
+    stranger = await identity.account(admin(AILLEURS))
+    await give_right(identity.deps, principal(giver), taker.compte.id, SIECLE)
+    await give_right(identity.deps, principal(giver), taker.compte.id, SIECLE)
+    await take_right(identity.deps, principal(giver), Vise(compte=taker.compte.id, uai=ICI, rubrique=Rubrique.SIECLE))
+    with pytest.raises((Refusal, Forbidden)):
+        await give_right(identity.deps, principal(stranger), taker.compte.id, SIECLE)
+    given, taken = (await lines(identity, taker))[-2:-4:-1]
+    assert (given.acte, given.acteur, given.cible) == (Acte.DROIT_DONNE, giver.compte.id, taker.compte.id)
+    assert given.detail == {"rubrique": "SIECLE", "niveau": "ECRITURE"}
+    assert taken.acte is Acte.DROIT_RETIRE
+    (refused,) = [ligne for ligne in await lines(identity, stranger) if ligne.issue is Issue.REFUSEE]
+    assert (refused.acte, refused.motif) == (Acte.DROIT_DONNE, "INTROUVABLE")
+    assert refused.detail["compte"] == taker.compte.id
+
+
+async def test_the_level_above_reads_and_nobody_else(identity: Identity) -> None:
+    user, colleague = await identity.account(gestionnaire()), await identity.account(gestionnaire())
+    local, peer = await identity.account(admin()), await identity.account(admin())
+    neighbour = await identity.account(admin(AILLEURS))
+    academie = await identity.account(RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="creteil"))
+    other = await identity.account(RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="lille"))
+    nation = await identity.account(RoleTenu(role=Role.ADMIN_NATIONAL))
+    assert await visible(identity, user, user) == 1, "its own creation"
+    assert await visible(identity, colleague, user) == 0
+    assert await visible(identity, local, user) == 1
+    assert await visible(identity, local, peer) == 0, "an equal is not above"
+    assert await visible(identity, neighbour, user) == 0
+    assert await visible(identity, academie, user) == 1
+    assert await visible(identity, academie, local) == 1
+    assert await visible(identity, other, local) == 0
+    assert await visible(identity, academie, other) == 0
+    assert await visible(identity, nation, academie) == 1
+
+
+async def test_reading_and_exporting_are_written_themselves(identity: Identity) -> None:
+    local = await identity.account(admin())
+    lecteur = reader(identity.deps, principal(local))
+    recherche = Recherche(uai=ICI, acte=Acte.COMPTE_CREE)
+    await read(identity.deps, lecteur, recherche, first=1)
+    exported = [lue async for lue in export(identity.deps, lecteur, recherche)]
+    assert all(lue.ligne.acte is Acte.COMPTE_CREE for lue in exported)
+    latest = [ligne for ligne in await lines(identity, local) if ligne.acteur == local.compte.id]
+    assert [ligne.acte for ligne in latest] == [Acte.AUDIT_EXPORTE, Acte.AUDIT_LU]
+    assert latest[0].detail == {"acte": "COMPTE_CREE"}
+
+
+async def test_an_export_gives_every_line_once_from_the_newest(identity: Identity) -> None:
+    lecteur = OPERATEUR_LECTEUR
+    found = [lue.ligne.id async for lue in export(identity.deps, lecteur, Recherche())]
+    assert len(found) == await identity.deps.database[AUDIT.name].count_documents({"_id": {"$lte": found[0]}})
+    assert found == sorted(set(found), reverse=True)
+
+
+async def test_a_search_is_by_page(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire())
+    for _ in range(3):
+        with pytest.raises(IdentifiantsRefuses):
+            await check_password(identity.deps, someone.personne.courriel, "non", demande="")
+    recherche = Recherche(compte=someone.compte.id, issue=Issue.REFUSEE)
+    first = await read(identity.deps, OPERATEUR_LECTEUR, recherche, first=2)
+    assert (len(first.rows), first.total) == (3, 3)
+    rest = await read(identity.deps, OPERATEUR_LECTEUR, recherche, first=2, before=first.rows[1].ligne.id)
+    assert [lue.ligne.id for lue in rest.rows] == [first.rows[2].ligne.id]
+    soon = identity.deps.clock() + timedelta(days=1)
+    assert (await read(identity.deps, OPERATEUR_LECTEUR, Recherche(depuis=soon), first=2)).total == 0
+
+
+async def test_the_address_is_known_and_is_kept_apart_so_that_forgetting_it_changes_no_line(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire())
+    await someone.browser().sign_in()
+    recherche = Recherche(compte=someone.compte.id, acte=Acte.CONNEXION)
+
+    async def only() -> LigneLue:
+        (lue,) = (await read(identity.deps, OPERATEUR_LECTEUR, recherche, first=10)).rows
+        return lue
+
+    known = await only()
+    assert known.adresse == "127.0.0.1"
+    await identity.deps.database[ADRESSES.name].delete_one({"_id": known.ligne.id})
+    forgotten = await only()
+    assert (forgotten.adresse, forgotten.ligne) == (None, known.ligne)
+
+
+async def sealed(identity: Identity) -> None:
+    async def all_sealed() -> bool:
+        return await identity.deps.database[AUDIT.name].count_documents({"sceau": None}) == 0
+
+    await eventually(all_sealed)
+
+
+async def test_what_is_written_is_sealed_within_seconds_and_a_change_behind_our_back_is_found(
+    identity: Identity,
+) -> None:
+    someone = await identity.account(gestionnaire())
+    await sealed(identity)
+    database = identity.deps.database
+    last = await database[SCEAUX.name].find_one({}, sort=[("_id", -1)])
+    assert last is not None
+
+    async def published() -> bool:
+        return last["_id"] in await read_published(identity.settings)
+
+    await eventually(published)
+    heads = await read_published(identity.settings)
+    assert (await verify(identity.deps, heads)).sain
+
+    (ligne,) = [row for row in await lines(identity, someone) if row.acte is Acte.COMPTE_CREE]
+    row = await database[AUDIT.name].find_one_and_update({"_id": ligne.id}, {"$set": {"acteur": "01AUTRE"}})
+    assert row is not None
+    found = await verify(identity.deps, heads)
+    assert [(a.defaut, a.numero) for a in found.anomalies] == [(Defaut.LIGNES_MODIFIEES, row["sceau"])]
+
+    await database[AUDIT.name].delete_one({"_id": ligne.id})
+    found = await verify(identity.deps, heads)
+    assert [(a.defaut, a.numero) for a in found.anomalies] == [(Defaut.LIGNES_EN_MOINS, row["sceau"])]
+    await database[AUDIT.name].insert_one(row)
+    assert (await verify(identity.deps, heads)).sain
+
+
+async def test_two_that_seal_at_once_make_one_seal_of_each_line(identity: Identity) -> None:
+    await asyncio.gather(
+        *(identity.account(gestionnaire()) for _ in range(4)), *(seal(identity.deps) for _ in range(8))
+    )
+    await sealed(identity)
+    assert (await verify(identity.deps, {})).anomalies == []
