@@ -80,12 +80,12 @@ class Engine:
             document = parse(text, max_tokens=self.limits.tokens)
         except GraphQLSyntaxError as error:
             raise RequestRefused([dict(error.formatted)]) from error
+        check(self.limits, document)
         problems = validate(self.supergraph.api, document)
         if problems:
             raise RequestRefused([dict(problem.formatted) for problem in problems])
         definition = _chosen(document, name)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        check(self.limits, definition, fragments)
         declared = definition.variable_definitions or ()
         return Prepared(
             definition,

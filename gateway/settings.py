@@ -41,10 +41,17 @@ class Settings(BaseSettings):
     jetons: int = Field(5_000, gt=0, description="Tokens a document may have.")
     profondeur: int = Field(15, gt=0, description="Levels an operation may have.")
     alias: int = Field(30, ge=0, description="Aliases an operation may have.")
+    champs: int = Field(1_000, gt=0, description="Fields an operation may have, its fragments opened.")
     racines: int = Field(20, gt=0, description="Root fields an operation may have.")
 
     def limits(self) -> Limits:
-        return Limits(tokens=self.jetons, depth=self.profondeur, aliases=self.alias, root_fields=self.racines)
+        return Limits(
+            tokens=self.jetons,
+            depth=self.profondeur,
+            aliases=self.alias,
+            fields=self.champs,
+            root_fields=self.racines,
+        )
 
     def urls(self, subgraphs: Iterable[str]) -> dict[str, str]:
         """The address of each subgraph.

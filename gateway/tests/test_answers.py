@@ -152,6 +152,12 @@ async def test_the_text_sent_to_a_subgraph_is_the_same_each_time(engine: Engine,
     assert len(set(boutique.seen["catalogue"].operations)) == 1
 
 
+def doubling(levels: int, last: str) -> str:
+    """Fragments that each spread the next one twice: a short text, that opened whole has no end."""
+    spread = "".join(f" fragment f{i} on Query {{ ...f{i + 1} ...f{i + 1} }}" for i in range(levels))
+    return f"{spread} fragment f{levels} on Query {{ {last} }}"
+
+
 @pytest.mark.parametrize(
     ("text", "variables", "reason"),
     [
@@ -164,6 +170,10 @@ async def test_the_text_sent_to_a_subgraph_is_the_same_each_time(engine: Engine,
         ("{" + " ".join(f"a{i}: depots" for i in range(31)) + "}", {}, "alias"),
         ("{" + " ".join("depots" for _ in range(21)) + "}", {}, "racine"),
         ("{" + " depots" * 6_000 + "}", {}, "tokens"),
+        ("{ ...f0 }" + doubling(400, "__typename"), {}, "fragments ouverts"),
+        ("{ ...f0 }" + doubling(5, "a: depots"), {}, "alias"),
+        ("{ depots ...f0 } fragment f0 on Query { ...f0 ...f0 }", {}, "within itself"),
+        ("{ depots ...f0 }", {}, "Unknown fragment"),
     ],
 )
 async def test_a_wrong_or_excessive_operation_is_refused_and_asks_nothing(
