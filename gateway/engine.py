@@ -27,8 +27,11 @@ from gateway.limits import Limits, check
 from gateway.planner.operation import Operation, condition_variables
 from gateway.planner.plan import Plan
 from gateway.planner.planner import plan
-from gateway.refusals import RequestRefused
+from gateway.refusals import LimitExceeded, RequestRefused
 from gateway.supergraph import Supergraph
+
+_MAX_PLANS = 64
+"""Of one operation: each condition that a variable decides doubles how many there may be (ADR 007)."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,9 @@ class Engine:
         Raises:
             RequestRefused: it is not GraphQL, not of this schema, or beyond the limits.
         """
+        if len(text) > self.limits.characters:
+            # Comments are no tokens, and what is remembered is remembered with its text.
+            raise LimitExceeded("de caractères", len(text), self.limits.characters)
         prepared = self._prepared.get((text, name))
         if prepared is None:
             prepared = self._prepared[text, name] = self._prepare(text, name)
@@ -124,6 +130,8 @@ class Engine:
         if held is None:
             conditions = dict(zip(prepared.conditions, decided, strict=True))
             operation = Operation(prepared.definition, prepared.fragments, conditions)
+            if len(prepared.plans) >= _MAX_PLANS:
+                prepared.plans.pop(next(iter(prepared.plans)))
             held = prepared.plans[decided] = (plan(self.supergraph, operation), Shaper(self.supergraph, operation))
         return held
 

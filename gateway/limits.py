@@ -24,8 +24,9 @@ _MANY = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Tokens of the document; and of an operation, its depth, its aliases, its fields, and the fields of its root."""
+    """Characters and tokens of the document; depth, aliases and fields of an operation, and the fields of its root."""
 
+    characters: int = 50_000
     tokens: int = 5_000
     depth: int = 15
     aliases: int = 30
@@ -84,10 +85,10 @@ def check(limits: Limits, document: DocumentNode) -> None:
             continue
         size = measure.size(definition.selection_set)
         for what, found, allowed in (
-            ("profondeur", size.depth, limits.depth),
-            ("alias", size.aliases, limits.aliases),
-            ("champs à la racine", len(definition.selection_set.selections), limits.root_fields),
-            ("champs, fragments ouverts", size.fields, limits.fields),
+            ("de profondeur", size.depth, limits.depth),
+            ("d'alias", size.aliases, limits.aliases),
+            ("de champs à la racine", len(definition.selection_set.selections), limits.root_fields),
+            ("de champs, fragments ouverts", size.fields, limits.fields),
         ):
             if found > allowed:
                 raise LimitExceeded(what, found, allowed)

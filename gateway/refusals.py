@@ -23,9 +23,7 @@ class LimitExceeded(RequestRefused):
     """The operation asks more than is allowed."""
 
     def __init__(self, what: str, found: int, allowed: int) -> None:
-        message = (
-            f"L'opération dépasse la limite de {what} : {found} pour {allowed} au plus. Demandez-en moins à la fois."
-        )
+        message = f"L'opération dépasse la limite {what} : {found} pour {allowed} au plus. Demandez-en moins à la fois."
         super().__init__([error(message, "LIMITE_DEPASSEE")])
 
 

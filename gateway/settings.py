@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     delai_sous_graphe: float = Field(10.0, gt=0, description="Seconds a subgraph may take to answer.")
     taille_requete: int = Field(200_000, gt=0, description="Bytes a request may have.")
     taille_reponse: int = Field(20_000_000, gt=0, description="Bytes an answer of a subgraph may have.")
+    caracteres: int = Field(50_000, gt=0, description="Characters a document may have.")
     jetons: int = Field(5_000, gt=0, description="Tokens a document may have.")
     profondeur: int = Field(15, gt=0, description="Levels an operation may have.")
     alias: int = Field(30, ge=0, description="Aliases an operation may have.")
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
 
     def limits(self) -> Limits:
         return Limits(
+            characters=self.caracteres,
             tokens=self.jetons,
             depth=self.profondeur,
             aliases=self.alias,

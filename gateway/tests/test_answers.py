@@ -170,6 +170,7 @@ def doubling(levels: int, last: str) -> str:
         ("{" + " ".join(f"a{i}: depots" for i in range(31)) + "}", {}, "alias"),
         ("{" + " ".join("depots" for _ in range(21)) + "}", {}, "racine"),
         ("{" + " depots" * 6_000 + "}", {}, "tokens"),
+        ("{ depots }" + "#" * 50_000, {}, "caractères"),
         ("{ ...f0 }" + doubling(400, "__typename"), {}, "fragments ouverts"),
         ("{ ...f0 }" + doubling(5, "a: depots"), {}, "alias"),
         ("{ depots ...f0 } fragment f0 on Query { ...f0 ...f0 }", {}, "within itself"),
@@ -183,6 +184,16 @@ async def test_a_wrong_or_excessive_operation_is_refused_and_asks_nothing(
         await ask(engine, text, **variables)
     assert any(reason in error["message"] for error in refused.value.errors), refused.value.errors
     assert not any(seen.operations for seen in boutique.seen.values())
+
+
+async def test_only_so_many_plans_of_an_operation_are_remembered(engine: Engine) -> None:
+    names = [f"v{n}" for n in range(7)]
+    declared = ", ".join(f"${name}: Boolean!" for name in names)
+    asked = " ".join(f"a{name}: depots @include(if: ${name})" for name in names)
+    text = f"query Q({declared}) {{ depots {asked} }}"
+    for chosen in range(2 ** len(names)):
+        await ask(engine, text, **{name: bool(chosen >> n & 1) for n, name in enumerate(names)})
+    assert len(engine.prepare(text, None).plans) == 64
 
 
 async def test_only_so_many_operations_are_remembered(supergraph: Supergraph, engine: Engine) -> None:

@@ -17,10 +17,8 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.extensions import (
     AddValidationRules,
-    MaxAliasesLimiter,
     MaxTokensLimiter,
     ParserCache,
-    QueryDepthLimiter,
     SchemaExtension,
     ValidationCache,
 )
@@ -29,19 +27,14 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 
 from kit.errors import PUBLIC_ERRORS, Unauthenticated, Unavailable
+from kit.graphql.limits import WithinLimits
 from kit.logs import get_logger
 from kit.mongo.connection import is_away
 
-_MAX_DEPTH = 15
-_MAX_ALIASES = 30
 _MAX_TOKENS = 5_000
+_MAX_CHARACTERS = 50_000
+"""Of a document: tokens do not count comments, and what was parsed is remembered with its text."""
 CACHED_OPERATIONS = 512
-
-# Made once: a rule made anew for each request would be another key for the validation cache.
-_RULES = [
-    *QueryDepthLimiter(max_depth=_MAX_DEPTH).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=_MAX_ALIASES).validation_rules,
-]
 
 _log = get_logger(__name__)
 
@@ -53,7 +46,7 @@ class Schema(strawberry.federation.Schema):
         extensions: list[Callable[[], SchemaExtension]] = [
             lambda: MaxTokensLimiter(max_token_count=_MAX_TOKENS),
             lambda: ParserCache(maxsize=CACHED_OPERATIONS),
-            lambda: AddValidationRules(_RULES),
+            lambda: AddValidationRules([WithinLimits]),
             lambda: ValidationCache(maxsize=CACHED_OPERATIONS),
         ]
         super().__init__(
@@ -71,6 +64,10 @@ class Schema(strawberry.federation.Schema):
             known = cause is None or isinstance(cause, (GraphQLError, *PUBLIC_ERRORS)) or is_away(cause)
             if not known:
                 _log.error("graphql_failed", exc_info=cause)
+
+
+class _TooLong(Exception):
+    """The document has more characters than are read."""
 
 
 class Endpoint[C](GraphQL[C, None]):
@@ -95,6 +92,9 @@ class Endpoint[C](GraphQL[C, None]):
             await super().__call__(scope, receive, send)
         except (Unauthenticated, Unavailable) as error:
             await _refuse(error)(scope, receive, send)
+        except _TooLong:
+            message = f"L'opération dépasse la limite de caractères : {_MAX_CHARACTERS} au plus."
+            await _answer(message, "LIMITE_DEPASSEE", status=413)(scope, receive, send)
 
     @override
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> C:
@@ -102,10 +102,12 @@ class Endpoint[C](GraphQL[C, None]):
         return await self._context(request)
 
     async def execute_operation(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        data = kwargs.get("request_data")
-        span = trace.get_current_span()
-        if span.is_recording() and data is not None and isinstance(getattr(data, "query", None), str):
-            span.set_attribute("graphql.document.hash", document_hash(data.query))
+        query = getattr(kwargs.get("request_data"), "query", None)
+        if isinstance(query, str):
+            if len(query) > _MAX_CHARACTERS:
+                raise _TooLong
+            if (span := trace.get_current_span()).is_recording():
+                span.set_attribute("graphql.document.hash", document_hash(query))
         return await super().execute_operation(request, *args, **kwargs)
 
     @override
@@ -132,13 +134,16 @@ class Endpoint[C](GraphQL[C, None]):
 
 
 def _refuse(error: Unauthenticated | Unavailable) -> Response:
-    unauthenticated = isinstance(error, Unauthenticated)
-    return Response(
-        orjson.dumps({"errors": [{"message": error.message, "extensions": {"code": error.code}}]}),
-        status_code=401 if unauthenticated else 503,
-        media_type="application/json",
-        headers={"www-authenticate": 'Bearer error="invalid_token"'} if unauthenticated else None,
-    )
+    if isinstance(error, Unauthenticated):
+        response = _answer(error.message, error.code, status=401)
+        response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
+        return response
+    return _answer(error.message, error.code, status=503)
+
+
+def _answer(message: str, code: str, *, status: int) -> Response:
+    content = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    return Response(content, status_code=status, media_type="application/json")
 
 
 @lru_cache(maxsize=CACHED_OPERATIONS)

@@ -99,14 +99,23 @@ async def test_a_query_is_answered(client: httpx.AsyncClient) -> None:
     assert await ask(client, "query($t: String!) { echo(texte: $t) }", t="oui") == {"data": {"echo": "oui"}}
 
 
+def doubling(levels: int, last: str) -> str:
+    """Fragments that each spread the next one twice: a short text, that opened whole has no end."""
+    spread = "".join(f" fragment f{i} on Query {{ ...f{i + 1} ...f{i + 1} }}" for i in range(levels))
+    return f"{spread} fragment f{levels} on Query {{ {last} }}"
+
+
 @pytest.mark.parametrize(
     ("query", "text"),
     [
         ("{ noeud { nom ", "Syntax Error"),
         ("{ inconnu }", "Cannot query field 'inconnu'"),
-        ("{ noeud " + "{ suivant " * 20 + "{ nom }" + "}" * 20 + "}", "exceeds maximum operation depth"),
-        ("{" + " ".join(f"a{i}: noeud {{ nom }}" for i in range(40)) + "}", "aliases found"),
+        ("{ noeud " + "{ suivant " * 20 + "{ nom }" + "}" * 20 + "}", "limite de profondeur"),
+        ("{" + " ".join(f"a{i}: noeud {{ nom }}" for i in range(40)) + "}", "limite d'alias"),
         ("{" + " noeud { nom }" * 2_000 + "}", "Syntax Error: Document contains more"),
+        ("{ ...f0 }" + doubling(400, "__typename"), "limite de champs, fragments ouverts"),
+        ("{ ...f0 }" + doubling(5, "a: noeud { nom }"), "limite d'alias"),
+        ("{ ...f0 } fragment f0 on Query { ...f0 ...f0 }", "within itself"),
         ("query($t: String!) { echo(texte: $t) }", "'$t'"),
     ],
 )
@@ -116,6 +125,13 @@ async def test_a_wrong_or_excessive_operation_is_refused_with_its_reason(
     answer = (await client.post("/graphql", json={"query": query})).json()
     assert answer.get("data") is None
     assert any(text in error["message"] for error in answer["errors"]), answer
+
+
+async def test_a_document_is_short_whatever_it_holds(client: httpx.AsyncClient) -> None:
+    """Comments are no tokens, and what is remembered of a document holds them."""
+    answer = await client.post("/graphql", json={"query": "{ __typename }" + "#" * 50_000})
+    assert answer.status_code == 413
+    assert code(answer.json()) == "LIMITE_DEPASSEE"
 
 
 async def test_a_bug_is_masked_and_says_nothing_of_what_was_typed(
