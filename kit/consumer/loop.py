@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from opentelemetry import propagate, trace
 
 from kit import kafka
@@ -134,23 +134,40 @@ class _Reader:
         records: list[ConsumerRecord],
     ) -> None:
         subscription = self.by_topic[partition.topic]
+        handled, failed = 0, None
+        for parent, group in groupby(records, key=trace_headers):
+            of_one_trace = list(group)
+            try:
+                await _handle_group(subscription, burial, dict(parent), of_one_trace)
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
+                failed = error
+                break
+            handled += len(of_one_trace)
+        if handled:
+            self._held.pop(partition, None)
+            await self._commit(consumer, partition, records[handled - 1].offset, subscription)
+        if failed is not None:
+            # From what failed, not from the first of the batch: what was buried before it is not buried again.
+            self._hold(consumer, partition, records[handled].offset, failed)
+
+    async def _commit(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, subscription: Subscription[Any]
+    ) -> None:
+        """Commit what was handled, up to `offset`; where the partition was given to another, it handles that again."""
         try:
-            for parent, group in groupby(records, key=trace_headers):
-                await _handle_group(subscription, burial, dict(parent), list(group))
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
-            self._hold(consumer, partition, records[0].offset, error)
-            return
-        self._held.pop(partition, None)
-        try:
-            await consumer.commit({partition: records[-1].offset + 1})
-        except CommitFailedError:
-            # The group was rebalanced meanwhile: whoever has the partition now handles these again.
+            await consumer.commit({partition: offset + 1})
+        except (CommitFailedError, IllegalStateError):
             _log.info("consumer_rebalanced")
-        highwater = consumer.highwater(partition)
-        if highwater is not None:
-            CONSUMER_LAG.set(highwater - records[-1].offset - 1, {"topic": subscription.topic})
+            return
+        if partition in consumer.assignment() and (highwater := consumer.highwater(partition)) is not None:
+            labels = {"topic": subscription.topic, "partition": partition.partition}
+            CONSUMER_LAG.set(highwater - offset - 1, labels)
 
     def _hold(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, error: Exception) -> None:
+        if partition not in consumer.assignment():
+            # Given to another meanwhile, who handles it from what is committed.
+            _log.info("consumer_rebalanced", exc_info=error)
+            return
         failures = self._held[partition].failures + 1 if partition in self._held else 1
         delay = min(_FIRST_RETRY_SECONDS * 2 ** (failures - 1), _LONGEST_RETRY_SECONDS)
         self._held[partition] = _Hold(failures, time.monotonic() + delay)

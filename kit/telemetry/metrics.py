@@ -19,7 +19,7 @@ EVENTS_SENT = _meter.create_counter("outbox.events.sent", description="Events pu
 EVENTS_HANDLED = _meter.create_counter(
     "consumer.events", description="Events handled, by topic and outcome (applied, older, dead)"
 )
-CONSUMER_LAG = _meter.create_gauge("consumer.lag", description="Events not yet handled, by topic")
+CONSUMER_LAG = _meter.create_gauge("consumer.lag", description="Events not yet handled, by topic and partition")
 PENDING_REFERENCES = _meter.create_gauge(
     "consumer.pending", description="Rows that wait for the other side of a reference, by collection"
 )

@@ -21,7 +21,7 @@ from kit.consumer.messages import Batch, Received, Unreadable
 from kit.consumer.subscriptions import Outcome, Subscription
 from kit.testing.fixtures import CreateTopics
 from kit.testing.running import running
-from kit.testing.topics import once_committed
+from kit.testing.topics import committed, once_committed
 from kit.testing.waiting import eventually
 from kit.tests.conftest import Measured
 from kit.tests.publisher import TOPIC
@@ -178,6 +178,89 @@ async def test_a_dead_letter_can_be_written_before_it_is_passed_over_or_is_tried
         (letter,) = await once_committed(kafka_bootstrap_servers, f"{topic}.dlq")
     assert letter.value == b"\xff"
     assert {value for _, value in recorder.given} == {"bon"}
+
+
+async def test_a_dead_letter_is_not_written_again_while_what_comes_after_it_fails(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.consumer.loop._FIRST_RETRY_SECONDS", 0.05)
+    topic = unique_prefix + TOPIC
+    traces = [[*GOOD, ("traceparent", f"00-{n:032x}-00f067aa0ba902b7-01".encode())] for n in (1, 2)]
+    await producer.send_and_wait(topic, b"\xff", key=b"k", headers=traces[0], partition=0)
+    await producer.send_and_wait(topic, message("bon"), key=b"k", headers=traces[1], partition=0)
+    recorder = Recorder(failures=3)
+    async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        await eventually(lambda: recorder.has(1), within=20)
+    assert len(await committed(kafka_bootstrap_servers, f"{topic}.dlq")) == 1
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_a_process_whose_partition_is_given_to_another_while_it_handles_goes_on(
+    producer: AIOKafkaProducer,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+    failures: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Slow(Recorder):
+        begun: asyncio.Event
+        goes_on: asyncio.Event
+
+        async def handle(self, batch: Batch[StringValue]) -> Outcome:
+            self.begun.set()
+            await self.goes_on.wait()
+            return await super().handle(batch)
+
+    async def send(value: str) -> None:
+        for partition in (0, 1):
+            key = f"k{partition}".encode()
+            await producer.send_and_wait(
+                unique_prefix + TOPIC, message(value), key=key, headers=GOOD, partition=partition
+            )
+
+    slow, other = Slow(failures=2 * failures), Recorder()
+    slow.begun, slow.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def both_are_read(value: str) -> bool:
+        return {(f"k{partition}", value) for partition in (0, 1)} <= {*slow.given, *other.given}
+
+    await send("avant")
+    async with reading(slow, kafka_bootstrap_servers, unique_prefix):
+        async with asyncio.timeout(20):
+            await slow.begun.wait()
+        async with reading(other, kafka_bootstrap_servers, unique_prefix):
+            await eventually(lambda: other.has(1), within=20)
+            slow.goes_on.set()
+            await send("après")
+            await eventually(lambda: both_are_read("après"), within=20)
+            assert await both_are_read("avant")
+    assert ("k0", "après") in slow.given or ("k1", "après") in slow.given
+    said = capsys.readouterr().out
+    assert "consumer_rebalanced" in said
+    assert "consumer_interrupted" not in said
+
+
+async def test_what_is_behind_is_measured_by_partition(
+    producer: AIOKafkaProducer,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+    measured: Measured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class FailsOnBad(Recorder):
+        async def handle(self, batch: Batch[StringValue]) -> Outcome:
+            if any(event.message is not None and event.message.value == "mauvais" for event in batch):
+                raise ConnectionError("only this one")
+            return await super().handle(batch)
+
+    async def behind() -> bool:
+        return [measured("consumer_lag", topic=TOPIC, partition=str(partition)) for partition in (0, 1)] == [2, 0]
+
+    monkeypatch.setattr("kit.consumer.loop._BATCH", 1)
+    for partition, value in ((0, "bon"), (0, "mauvais"), (0, "bon"), (1, "bon")):
+        await producer.send_and_wait(unique_prefix + TOPIC, message(value), key=b"k", headers=GOOD, partition=partition)
+    async with reading(FailsOnBad(), kafka_bootstrap_servers, unique_prefix):
+        await eventually(behind, within=20)
 
 
 async def test_what_is_applied_and_what_is_older_is_counted(
