@@ -16,6 +16,8 @@ from gateway.refusals import RequestRefused, error
 
 _ALGORITHM = "ES256"
 _TYPE = "at+jwt"
+_NOT_A_TOKEN = (JoseError, ValueError, TypeError, AttributeError)
+"""What joserfc raises for what anybody may send: it uses the values of a header before it knows what they are."""
 _LEEWAY_SECONDS = 5
 _FOLLOWED_EVERY_SECONDS = 300.0
 _FETCH_AT_MOST_EVERY_SECONDS = 5.0
@@ -129,12 +131,10 @@ class Tokens:
             raise Unauthenticated
         if time.time() < self._good.get(value, 0.0):
             return
+        key = await self.keys.get(_kid(value))
         try:
-            kid = extract_compact(value.encode()).headers().get("kid")
-            if not isinstance(kid, str):
-                raise Unauthenticated
-            token = jwt.decode(value, await self.keys.get(kid), algorithms=[_ALGORITHM])
-        except (JoseError, ValueError) as wrong:
+            token = jwt.decode(value, key, algorithms=[_ALGORITHM])
+        except _NOT_A_TOKEN as wrong:
             raise Unauthenticated from wrong
         expires = self._check(token.header, token.claims)
         if len(self._good) >= _REMEMBERED:
@@ -154,4 +154,15 @@ class Tokens:
         )
         if not valid:
             raise Unauthenticated
-        return float(claims["exp"])
+        found: float = claims["exp"]
+        return found
+
+
+def _kid(value: str) -> str:
+    try:
+        kid = extract_compact(value.encode()).headers().get("kid")
+    except _NOT_A_TOKEN as wrong:
+        raise Unauthenticated from wrong
+    if not isinstance(kid, str):
+        raise Unauthenticated
+    return kid

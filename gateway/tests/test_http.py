@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from starlette.applications import Starlette
@@ -18,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gateway.http.app import create_app
-from gateway.http.tokens import IssuerKeys, Unauthenticated
+from gateway.http.tokens import IssuerKeys, Tokens, Unauthenticated
 from gateway.settings import Settings
 from gateway.tests.boutique import Boutique, free_port, serve, until
 from gateway.tests.conftest import SUPERGRAPH
@@ -61,6 +64,11 @@ async def issuer() -> AsyncIterator[Issuer]:
     issuing = Issuer(free_port())
     async with serve(issuing.app(), issuing.port):
         yield issuing
+
+
+@pytest.fixture
+def tokens(issuer: Issuer) -> Tokens:
+    return Tokens(IssuerKeys(issuer.url), "site-de-gestion")
 
 
 def settings(boutique: Boutique, identity_url: str) -> Settings:
@@ -167,6 +175,7 @@ async def test_an_expired_forged_or_foreign_token_is_refused_and_goes_no_further
     forged = ECKey.generate_key("P-256", parameters={"kid": str(issuer.key.kid)})
     tokens = [
         issuer.token(exp=int(time.time()) - 60),
+        issuer.token(exp="demain"),
         issuer.token(iss="http://127.0.0.1:1"),
         issuer.token(aud="autre"),
         issuer.token(typ="JWT"),
@@ -182,6 +191,32 @@ async def test_an_expired_forged_or_foreign_token_is_refused_and_goes_no_further
         assert answer.json()["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE"
     assert not boutique.seen["catalogue"].operations
     assert issuer.fetches == 1
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=4), parts, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(["crit", "b64", "typ", "jku", "jwk", "x5c", "autre"]),
+    JSON | st.lists(st.sampled_from(["alg", "b64", "autre", 5, None, ["alg"]]), max_size=2),
+    max_size=2,
+)
+
+
+def _segment(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@hypothesis.settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.booleans(), FIELDS, JSON, JSON)
+async def test_whatever_a_stranger_writes_in_a_token_is_refused(
+    issuer: Issuer, tokens: Tokens, plausible: bool, fields: dict[str, Any], other: Any, payload: Any
+) -> None:
+    header = {"alg": "ES256", "kid": issuer.key.kid, **fields} if plausible else other
+    with pytest.raises(Unauthenticated):
+        await tokens.check_header(f"Bearer {_segment(header)}.{_segment(payload)}.{_segment(other)}")
 
 
 async def test_an_issuer_that_was_reached_may_go_away_before_the_first_request(boutique: Boutique) -> None:

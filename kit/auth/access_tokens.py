@@ -18,6 +18,8 @@ from kit.logs import get_logger
 ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 AUDIENCE = "site-de-gestion"
+NOT_A_TOKEN = (JoseError, ValueError, TypeError, AttributeError)
+"""What joserfc raises for what anybody may send: it uses the values of a header before it knows what they are."""
 _LEEWAY_SECONDS = 5
 _FOLLOWED_EVERY_SECONDS = 300.0
 _REFRESH_AT_MOST_EVERY_SECONDS = 5.0
@@ -25,6 +27,7 @@ _RETRY_AT_MOST_EVERY_SECONDS = 0.5
 _FETCH_TIMEOUT_SECONDS = 3.0
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 10_000
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
 
 _log = get_logger(__name__)
 
@@ -143,13 +146,12 @@ class TokenVerifier:
         return token
 
     async def _verify(self, value: str) -> AccessToken:
+        key = await self.keys.get(_kid(value))
+        if key is None:
+            raise Unauthenticated
         try:
-            kid = _header(value).get("kid")
-            key = await self.keys.get(kid) if isinstance(kid, str) else None
-            if key is None:
-                raise Unauthenticated
             token = jwt.decode(value, key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
+        except NOT_A_TOKEN as error:
             raise Unauthenticated from error
         return self._read(token.header, token.claims)
 
@@ -177,7 +179,7 @@ class TokenVerifier:
             acr=_text(claims, "acr"),
             amr=tuple(str(method) for method in amr),
             auth_time=datetime.fromtimestamp(_number(claims.get("auth_time")), UTC),
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            expires_at=datetime.fromtimestamp(_number(claims.get("exp")), UTC),
         )
 
 
@@ -188,9 +190,16 @@ def _text(claims: dict[str, Any], name: str) -> str:
     return value
 
 
-def _header(value: str) -> dict[str, Any]:
-    return dict(extract_compact(value.encode()).headers())
+def _kid(value: str) -> str:
+    try:
+        kid = extract_compact(value.encode()).headers().get("kid")
+    except NOT_A_TOKEN as error:
+        raise Unauthenticated from error
+    if not isinstance(kid, str):
+        raise Unauthenticated
+    return kid
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    """A moment, in seconds; 0 for what is none."""
+    return float(value) if isinstance(value, int | float) and 0 < value < _END_OF_TIME else 0.0

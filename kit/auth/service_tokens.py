@@ -4,10 +4,9 @@ import time
 from pathlib import Path
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from kit.auth.access_tokens import ALGORITHM
+from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN
 from kit.errors import Unauthenticated
 
 _LIFETIME_SECONDS = 60
@@ -40,7 +39,7 @@ def verify(folder: Path, token: str, *, callee: str, callers: frozenset[str]) ->
         key = ECKey.import_key(public_key_path(folder, caller).read_bytes())
         try:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError):
+        except NOT_A_TOKEN:
             continue
         fresh = float(claims.get("exp", 0)) > time.time() - _LEEWAY_SECONDS
         if claims.get("iss") == caller and claims.get("aud") == callee and fresh:

@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import hmac
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kit.auth.access_tokens import IssuerKeys, TokenVerifier
 from kit.errors import Unauthenticated, Unavailable
+from kit.testing.forgeries import forged_tokens
 from kit.testing.issuer import Issuer, new_key
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
@@ -47,6 +51,9 @@ async def test_a_header_that_is_no_bearer_token_is_refused(verifier: TokenVerifi
         {"aud": "autre"},
         {"aud": ["autre"]},
         {"exp": "demain"},
+        {"exp": math.inf},
+        {"exp": 10**400},
+        {"auth_time": 10**12},
         {"sub": None},
         {"sid": 7},
         {"amr": "pwd"},
@@ -89,6 +96,15 @@ async def test_a_token_without_signature_or_signed_with_the_public_key_as_a_secr
 
 def _base64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+async def test_whatever_a_stranger_writes_in_a_token_is_refused(
+    issuer: Issuer, verifier: TokenVerifier, data: st.DataObject
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(data.draw(forged_tokens(str(issuer.key.kid))))
 
 
 async def test_forged_key_ids_do_not_make_us_call_the_issuer_each_time(issuer: Issuer, verifier: TokenVerifier) -> None:

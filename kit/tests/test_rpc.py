@@ -8,11 +8,13 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hypothesis import HealthCheck, given, settings
 
 from kit.auth import service_tokens
 from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
 from kit.rpc import server
 from kit.rpc.client import Peer, open_peer
+from kit.testing.forgeries import forged_tokens
 from kit.testing.serving import free_port
 from proto.identity.v1 import service_pb2, service_pb2_grpc
 
@@ -85,6 +87,13 @@ async def test_a_service_that_is_no_caller_of_this_one_is_refused(address: str, 
 
 async def test_a_token_for_another_callee_is_refused(keys: Path) -> None:
     token = service_tokens.issue(keys, caller="eleves", callee="offre")
+    with pytest.raises(Unauthenticated):
+        service_tokens.verify(keys, token, callee="identity", callers=frozenset({"eleves"}))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(forged_tokens("01CLE"))
+def test_whatever_a_stranger_writes_in_a_token_is_refused(keys: Path, token: str) -> None:
     with pytest.raises(Unauthenticated):
         service_tokens.verify(keys, token, callee="identity", callers=frozenset({"eleves"}))
 

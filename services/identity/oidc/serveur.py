@@ -6,10 +6,10 @@ from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
-from authlib.oidc.rpinitiated import EndSessionEndpoint
+from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from joserfc.jwk import KeySet
 
-from kit.auth.access_tokens import ALGORITHM, TokenVerifier
+from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN, TokenVerifier
 from kit.errors import Unauthenticated
 from services.identity.authlib_starlette import StarletteAuthorizationServer
 from services.identity.condensats import condensat
@@ -115,6 +115,14 @@ class Deconnexion(EndSessionEndpoint):
     """RP-initiated logout: Authlib checks the request, the page ends the session."""
 
     server: Serveur
+
+    @override
+    def validate_request(self, request: OAuth2Request) -> EndSessionRequest:
+        try:
+            return super().validate_request(request)
+        except NOT_A_TOKEN as error:
+            # Also where Authlib would quote a hint in an error that does not accept its characters.
+            raise InvalidRequestError("The 'id_token_hint' is not one of ours.") from error
 
     @override
     def get_server_jwks(self) -> KeySet:

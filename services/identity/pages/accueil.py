@@ -54,8 +54,7 @@ async def _logout(contexte: Contexte, request: Request) -> Response:
     secret, connecte = contexte.navigateur.session(request), await contexte.signed_in(request)
     try:
         asked = await _validated(contexte, request)
-    except (OAuth2Error, ValueError):
-        # A hint that is none of ours may be refused with characters that Authlib's own errors do not accept.
+    except OAuth2Error:
         return contexte.rendu.error(
             "Demande de déconnexion refusée",
             "L'application a fait une demande que nous ne pouvons pas accepter : déconnectez-vous depuis cette page.",

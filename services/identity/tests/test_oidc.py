@@ -333,6 +333,17 @@ async def test_a_hint_that_is_none_of_ours_is_refused(browser: Navigateur, hint:
     assert "code" in told(await ask(browser, prompt="none"))
 
 
+@pytest.mark.parametrize("crit", [5, None, [5], [["alg"]], {"alg": "ES256"}])
+async def test_a_hint_whose_header_makes_no_sense_is_refused(
+    identity: Identity, browser: Navigateur, crit: object
+) -> None:
+    header = {"alg": "ES256", "kid": identity.deps.trousseau.signing_key.kid, "crit": crit}
+    hint = ".".join([base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode(), "e30", "e30"])
+    answer = await browser._http.get(f"{browser.identity_url}/logout", params={"id_token_hint": hint})
+    assert answer.status_code == 400
+    assert "code" in told(await ask(browser, prompt="none"))
+
+
 async def test_each_authorization_has_tokens_of_its_own_session(identity: Identity) -> None:
     browser = (await identity.account(GESTIONNAIRE)).browser()
     given = [await identity.verifier.verify((await browser.sign_in()).access_token) for _ in range(2)]
