@@ -67,7 +67,9 @@ class Etablissement:
 
     @property
     def secteur(self) -> Secteur | None:
-        return self._known.secteur
+        """What one side does not say, the other may."""
+        sides = (self.origine, self.accueil)
+        return next((side.secteur for side in sides if side and side.secteur), None)
 
     @property
     def _known(self) -> Origine | Accueil:

@@ -1,9 +1,11 @@
 """The national offer: one row a formation, with its host establishment (domaine.md §4 and §9)."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.offre.chargement.secteurs import read_secteur
 from services.offre.chargement.tableau import (
     Lecture,
     Ligne,
@@ -13,7 +15,7 @@ from services.offre.chargement.tableau import (
     read_rows,
     require_columns,
 )
-from services.offre.domain import Accueil, Etablissement, Formation, Position, Secteur, derived_code
+from services.offre.domain import Accueil, Etablissement, Formation, Position, derived_code
 from socle.academies import find_academie
 from socle.formations import TypeFormation
 from socle.identifiants import parse_uai_accueil
@@ -44,7 +46,8 @@ _TYPES = {
     "Autre formation": TypeFormation.AUTRE,
 }
 _SELECTIVE = {"formation sélective": True, "formation non sélective": False}
-_SECTEURS = {"Public": Secteur.PUBLIC, "Privé": Secteur.PRIVE}
+_PLACES = re.compile(r"[0-9]{1,5}")
+"""≈ More digits are a slip of the keyboard: the largest formation of 2025 has 3,400 places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _parse(row: Ligne, code: str, session: int, seen: dict[str, int], lecture: L
         raise ValeurRefusee(CODE, "code absent")
     if code in seen:
         raise ValeurRefusee(CODE, f"code {code} déjà porté par la ligne {seen[code]}")
-    uai, warning = _uai(values["cod_uai"])
+    uai = _uai(row, lecture)
     academie = find_academie(values["acad_mies"])
     if academie is None:
         raise ValeurRefusee("acad_mies", f"académie inconnue : « {values['acad_mies']} »")
@@ -132,7 +135,7 @@ def _parse(row: Ligne, code: str, session: int, seen: dict[str, int], lecture: L
         accueil=Accueil(
             nom=_required(values, "g_ea_lib_vx"),
             academie=academie.slug,
-            secteur=_SECTEURS.get(values["contrat_etab"]),
+            secteur=read_secteur(row, "contrat_etab", lecture),
         ),
     )
     formation = Formation(
@@ -147,18 +150,18 @@ def _parse(row: Ligne, code: str, session: int, seen: dict[str, int], lecture: L
         position=_position(values["g_olocalisation_des_formations"]),
     )
     seen[code] = row.numero
-    if warning:
-        lecture.avertissements.append(Remarque(row.numero, "cod_uai", warning))
     return LigneOffre(row.numero, etablissement, formation)
 
 
-def _uai(value: str) -> tuple[str, str | None]:
+def _uai(row: Ligne, lecture: Lecture[LigneOffre]) -> str:
     """A host's UAI: a wrong check letter draws a warning, since some real ones have it (domaine.md §8)."""
     try:
-        uai, warning = parse_uai_accueil(value)
+        uai, warning = parse_uai_accueil(row.valeurs["cod_uai"])
     except ValueError as error:
         raise ValeurRefusee("cod_uai", str(error)) from error
-    return uai, warning
+    if warning:
+        lecture.avertissements.append(Remarque(row.numero, "cod_uai", warning))
+    return uai
 
 
 def _required(values: dict[str, str], column: str) -> str:
@@ -175,8 +178,8 @@ def _one_of[T](values: dict[str, str], column: str, known: dict[str, T]) -> T:
 
 
 def _places(value: str) -> int:
-    if not value.isdecimal():
-        raise ValeurRefusee("capa_fin", f"nombre de places attendu, trouvé « {value} »")
+    if not _PLACES.fullmatch(value):
+        raise ValeurRefusee("capa_fin", f"nombre de places attendu, de 0 à 99999, trouvé « {value} »")
     return int(value)
 
 

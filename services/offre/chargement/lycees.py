@@ -1,18 +1,30 @@
 """The lycées, by the columns of the national directory or of the national statistics on lycées (domaine.md §9)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from services.offre.chargement.tableau import FichierRefuse, Lecture, Ligne, ValeurRefusee, read_columns, read_rows
-from services.offre.domain import Etablissement, Origine, Secteur
+from services.offre.chargement.secteurs import read_secteur
+from services.offre.chargement.tableau import (
+    FichierRefuse,
+    Lecture,
+    Ligne,
+    ValeurRefusee,
+    read_columns,
+    read_rows,
+    require_columns,
+)
+from services.offre.domain import Etablissement, Origine
 from socle.academies import find_academie
 from socle.identifiants import parse_uai_origine
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where one publication has what is kept; `year` orders the rows of a UAI that comes several times."""
+    """Where one publication has what is kept.
+
+    `year` orders the rows of a UAI that comes several times; by `kind` and `state` lycées are told from the rest.
+    """
 
     uai: str
     nom: str
@@ -23,8 +35,8 @@ class _Columns:
     kind: str | None = None
     state: str | None = None
 
-    def required(self) -> set[str]:
-        return {self.uai, self.nom, self.academie, self.commune, self.secteur}
+    def required(self) -> tuple[str, ...]:
+        return tuple(column for column in astuple(self) if column is not None)
 
 
 _PUBLICATIONS = (
@@ -46,7 +58,10 @@ _PUBLICATIONS = (
         year="rentree_scolaire",
     ),
 )
-_SECTEURS = {"public": Secteur.PUBLIC, "privé": Secteur.PRIVE, "prive": Secteur.PRIVE}
+_LYCEE = "Lycée"
+_OPEN = ("OUVERT", "A FERMER")
+"""A lycée whose closing is announced still has its students."""
+_NOT_OPEN = ("A OUVRIR", "FERME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +79,13 @@ def read(path: Path) -> Lecture[LigneLycee]:
     Rows of the directory that are not open lycées (schools, services…) are passed over: they are no mistake.
 
     Raises:
-        FichierRefuse: the columns are those of neither publication.
+        FichierRefuse: the columns are those of neither publication, or some of them are missing.
     """
     columns = _publication(path)
     lecture: Lecture[LigneLycee] = Lecture()
     for row in read_rows(path, lecture.rejets):
-        if _is_lycee(row.valeurs, columns):
-            lecture.collect(row, lambda r: _parse(r, columns))
+        if _may_be_read(row.valeurs, columns):
+            lecture.collect(row, lambda r: _parse(r, columns, lecture))
     latest: dict[str, LigneLycee] = {}
     for line in lecture.bonnes:
         held = latest.get(line.etablissement.uai)
@@ -83,20 +98,24 @@ def read(path: Path) -> Lecture[LigneLycee]:
 def _publication(path: Path) -> _Columns:
     found = read_columns(path)
     for columns in _PUBLICATIONS:
-        if columns.required() <= found:
+        if columns.uai in found:
+            require_columns(path, found, columns.required())
             return columns
-    expected = " ; ou ".join(", ".join(sorted(columns.required())) for columns in _PUBLICATIONS)
+    expected = " ; ou ".join(", ".join(columns.required()) for columns in _PUBLICATIONS)
     raise FichierRefuse(f"Le fichier {path.name} n'a pas les colonnes d'un annuaire de lycées : {expected}.")
 
 
-def _is_lycee(values: Mapping[str, str], columns: _Columns) -> bool:
-    if columns.kind is not None and values.get(columns.kind) != "Lycée":
+def _may_be_read(values: Mapping[str, str], columns: _Columns) -> bool:
+    if columns.kind is not None and values[columns.kind] != _LYCEE:
         return False
-    return columns.state is None or values.get(columns.state, "OUVERT") == "OUVERT"
+    return columns.state is None or values[columns.state] not in _NOT_OPEN
 
 
-def _parse(row: Ligne, columns: _Columns) -> LigneLycee:
+def _parse(row: Ligne, columns: _Columns, lecture: Lecture[LigneLycee]) -> LigneLycee:
     values = row.valeurs
+    if columns.state is not None and values[columns.state] not in _OPEN:
+        known = ", ".join((*_OPEN, *_NOT_OPEN))
+        raise ValeurRefusee(columns.state, f"état inconnu : « {values[columns.state]} » ; attendu : {known}")
     try:
         uai = parse_uai_origine(values[columns.uai])
     except ValueError as error:
@@ -110,7 +129,7 @@ def _parse(row: Ligne, columns: _Columns) -> LigneLycee:
         nom=values[columns.nom],
         academie=academie.slug,
         commune=values[columns.commune] or None,
-        secteur=_SECTEURS.get(values[columns.secteur].lower()),
+        secteur=read_secteur(row, columns.secteur, lecture),
     )
-    annee = values.get(columns.year, "") if columns.year else ""
+    annee = values[columns.year] if columns.year else ""
     return LigneLycee(row.numero, annee, Etablissement(uai=uai, origine=origine))

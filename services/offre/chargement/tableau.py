@@ -1,10 +1,13 @@
-"""Reading a table as the national open data are published: `;`, UTF-8, a heading line; bad rows are told one by one."""
+"""Reading a table as the national open data are published: `;`, UTF-8, a heading line; bad rows are told one by one.
+
+A row is a line: none of the national files has a line break within quotes, and so a quote that is never closed costs
+its own row and no other.
+"""
 
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from kit.errors import Refusal
 
@@ -52,10 +55,12 @@ class Lecture[T]:
     avertissements: list[Remarque] = field(default_factory=list)
 
     def collect(self, ligne: Ligne, parse: Callable[[Ligne], T]) -> None:
-        """Keep what `parse` makes of `ligne`, or say why it is left out."""
+        """Keep what `parse` makes of `ligne`, or say why it is left out, and nothing else of it."""
+        said = len(self.avertissements)
         try:
             self.bonnes.append(parse(ligne))
         except ValeurRefusee as refus:
+            del self.avertissements[said:]
             self.rejets.append(Remarque(ligne.numero, refus.colonne, refus.raison))
 
 
@@ -65,18 +70,7 @@ def read_columns(path: Path) -> frozenset[str]:
     Raises:
         FichierRefuse: there is no such file, it is empty, not UTF-8, or not separated by semicolons.
     """
-    with _opened(path) as text:
-        try:
-            heading = next(csv.reader(text, delimiter=_SEPARATOR), None)
-        except UnicodeDecodeError as error:
-            raise _not_utf8(path) from error
-    if not heading:
-        raise FichierRefuse(f"Le fichier {path.name} est vide : choisissez un fichier avec une ligne de titres.")
-    if len(heading) == 1:
-        raise FichierRefuse(
-            f"Le fichier {path.name} n'a qu'une colonne : enregistrez-le avec le point-virgule comme séparateur."
-        )
-    return frozenset(heading)
+    return frozenset(_heading(path, next(_lines(path), "")))
 
 
 def require_columns(path: Path, columns: frozenset[str], required: tuple[str, ...]) -> None:
@@ -93,32 +87,53 @@ def require_columns(path: Path, columns: frozenset[str], required: tuple[str, ..
 
 
 def read_rows(path: Path, rejets: list[Remarque]) -> Iterator[Ligne]:
-    """The rows, each value stripped; one that has not as many values as the heading goes to `rejets`.
+    """The rows, each value stripped; one that cannot be split into as many values as the heading goes to `rejets`.
+
+    Blank lines are no rows.
 
     Raises:
         FichierRefuse: as `read_columns`.
     """
-    with _opened(path) as text:
-        reader = csv.reader(text, delimiter=_SEPARATOR)
+    lines = _lines(path)
+    heading = _heading(path, next(lines, ""))
+    for numero, line in enumerate(lines, 2):
+        if not line.strip():
+            continue
         try:
-            heading = next(reader)
-            for values in reader:
-                if len(values) != len(heading):
-                    raison = f"{len(values)} valeurs au lieu de {len(heading)}"
-                    rejets.append(Remarque(reader.line_num, "", raison))
-                    continue
-                stripped = (value.strip() for value in values)
-                yield Ligne(reader.line_num, dict(zip(heading, stripped, strict=True)))
-        except UnicodeDecodeError as error:
-            raise _not_utf8(path) from error
+            values = _split(line)
+        except csv.Error:
+            rejets.append(Remarque(numero, "", "guillemets mal placés ou jamais refermés, ou valeur démesurée"))
+            continue
+        if len(values) != len(heading):
+            rejets.append(Remarque(numero, "", f"{len(values)} valeurs au lieu de {len(heading)}"))
+            continue
+        yield Ligne(numero, dict(zip(heading, map(str.strip, values), strict=True)))
 
 
-def _opened(path: Path) -> TextIO:
+def _heading(path: Path, line: str) -> list[str]:
+    if not line.strip():
+        raise FichierRefuse(f"Le fichier {path.name} est vide : choisissez un fichier avec une ligne de titres.")
     try:
-        return path.open(encoding="utf-8-sig", newline="")
+        heading = _split(line)
+    except csv.Error:
+        raise FichierRefuse(f"La ligne de titres du fichier {path.name} est illisible : vérifiez-la.") from None
+    if len(heading) == 1:
+        raise FichierRefuse(
+            f"Le fichier {path.name} n'a qu'une colonne : enregistrez-le avec le point-virgule comme séparateur."
+        )
+    return heading
+
+
+def _split(line: str) -> list[str]:
+    (values,) = csv.reader([line], delimiter=_SEPARATOR, strict=True)
+    return values
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig") as text:
+            yield from text
     except OSError as error:
         raise FichierRefuse(f"Le fichier {path.name} ne peut pas être lu : vérifiez son nom.") from error
-
-
-def _not_utf8(path: Path) -> FichierRefuse:
-    return FichierRefuse(f"Le fichier {path.name} n'est pas en UTF-8 : enregistrez-le dans cet encodage.")
+    except UnicodeDecodeError as error:
+        raise FichierRefuse(f"Le fichier {path.name} n'est pas en UTF-8 : enregistrez-le dans cet encodage.") from error

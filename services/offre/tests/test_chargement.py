@@ -1,51 +1,14 @@
-"""Reading the offer and the lycées: what is loaded, what is refused, and what is said of it."""
+"""Reading the offer: what is loaded, what is refused, and what is said of it."""
 
-import csv
-import io
 from pathlib import Path
 
 import pytest
 
-from services.offre.chargement import formations, lycees
+from services.offre.chargement import formations
 from services.offre.chargement.tableau import FichierRefuse, Remarque
 from services.offre.domain import Position, Secteur
+from services.offre.tests.tables import COLUMNS, GOOD, UAI, table
 from socle.formations import TypeFormation
-from socle.identifiants import uai_letter
-
-COLUMNS = (
-    "cod_uai",
-    "g_ea_lib_vx",
-    "contrat_etab",
-    "acad_mies",
-    "lib_for_voe_ins",
-    "fili",
-    "select_form",
-    "g_olocalisation_des_formations",
-    "capa_fin",
-    "voe_tot",
-)
-UAI = "0940001" + uai_letter("0940001")
-GOOD = {
-    "cod_uai": UAI,
-    "g_ea_lib_vx": "Lycée des Tilleuls",
-    "contrat_etab": "Public",
-    "acad_mies": "Créteil",
-    "lib_for_voe_ins": "BTS - Comptabilité et gestion",
-    "fili": "BTS",
-    "select_form": "formation sélective",
-    "g_olocalisation_des_formations": "48.79, 2.45",
-    "capa_fin": "30",
-    "voe_tot": "412",
-}
-
-
-def table(path: Path, *rows: dict[str, str], columns: tuple[str, ...] = COLUMNS, separator: str = ";") -> Path:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, delimiter=separator, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    path.write_text(text.getvalue(), encoding="utf-8")
-    return path
 
 
 def test_a_good_row_gives_the_formation_and_the_host_side_of_its_establishment(tmp_path: Path) -> None:
@@ -101,6 +64,7 @@ def test_rows_without_code_that_differ_in_other_columns_only_keep_their_codes_in
         ({"fili": "Alchimie"}, "fili", "valeur inconnue"),
         ({"select_form": "peut-être"}, "select_form", "valeur inconnue"),
         ({"capa_fin": "beaucoup"}, "capa_fin", "nombre de places attendu"),
+        ({"capa_fin": "3000000000"}, "capa_fin", "de 0 à 99999"),
         ({"lib_for_voe_ins": ""}, "lib_for_voe_ins", "valeur absente"),
         ({"g_olocalisation_des_formations": "là-bas"}, "g_olocalisation_des_formations", "latitude, longitude"),
         ({"g_olocalisation_des_formations": "98.0, 2.0"}, "g_olocalisation_des_formations", "hors du globe"),
@@ -122,6 +86,47 @@ def test_a_row_with_too_few_values_is_refused(tmp_path: Path) -> None:
     lecture = formations.read(path, session=2025)
     assert len(lecture.bonnes) == 1
     assert lecture.rejets == [Remarque(3, "", "2 valeurs au lieu de 10")]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row_and_no_other(tmp_path: Path) -> None:
+    path = table(tmp_path / "o.csv", GOOD, {**GOOD, "capa_fin": "12"}, {**GOOD, "capa_fin": "13"})
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[2] = lines[2].replace("BTS - ", '"BTS - ')
+    path.write_text("\n".join(lines), encoding="utf-8")
+    lecture = formations.read(path, session=2025)
+    assert sorted(ligne.formation.capacite for ligne in lecture.bonnes) == [13, 30]
+    (rejet,) = lecture.rejets
+    assert (rejet.ligne, rejet.colonne) == (3, "")
+    assert "guillemets" in rejet.raison
+
+
+def test_a_value_without_end_is_refused_and_the_rows_around_it_are_loaded(tmp_path: Path) -> None:
+    rows = (GOOD, {**GOOD, "lib_for_voe_ins": "x" * 200_000}, {**GOOD, "capa_fin": "12"})
+    lecture = formations.read(table(tmp_path / "o.csv", *rows), session=2025)
+    assert len(lecture.bonnes) == 2
+    assert [(rejet.ligne, rejet.colonne) for rejet in lecture.rejets] == [(3, "")]
+
+
+def test_quotes_within_a_value_are_read_as_the_national_file_writes_them(tmp_path: Path) -> None:
+    row = {**GOOD, "lib_for_voe_ins": 'Licence - DU "Droit ; entreprise"'}
+    (ligne,) = formations.read(table(tmp_path / "o.csv", row), session=2025).bonnes
+    assert ligne.formation.libelle == 'Licence - DU "Droit ; entreprise"'
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    path = table(tmp_path / "o.csv", GOOD)
+    path.write_text(path.read_text(encoding="utf-8") + "\n  \n", encoding="utf-8")
+    lecture = formations.read(path, session=2025)
+    assert (len(lecture.bonnes), lecture.rejets) == (1, [])
+
+
+def test_a_sector_that_is_not_known_is_said_and_one_that_is_absent_is_not(tmp_path: Path) -> None:
+    absent, unknown = {**GOOD, "contrat_etab": ""}, {**GOOD, "contrat_etab": "Mixte", "capa_fin": "12"}
+    rejected = {**GOOD, "contrat_etab": "Mixte", "capa_fin": "?"}
+    lecture = formations.read(table(tmp_path / "o.csv", absent, unknown, rejected), session=2025)
+    assert [ligne.etablissement.secteur for ligne in lecture.bonnes] == [None, None]
+    said = [(a.ligne, a.raison) for a in lecture.avertissements if a.colonne == "contrat_etab"]
+    assert said == [(3, "secteur inconnu, laissé de côté : « Mixte » ; attendu : public, privé, privé sous contrat")]
 
 
 def test_a_host_with_a_wrong_letter_is_loaded_with_a_warning(tmp_path: Path) -> None:
@@ -155,60 +160,16 @@ def test_another_encoding_refuses_the_file(tmp_path: Path) -> None:
         formations.read(path, session=2025)
 
 
+def test_a_heading_that_cannot_be_read_refuses_the_file(tmp_path: Path) -> None:
+    path = table(tmp_path / "o.csv", GOOD)
+    path.write_text('"' + path.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(FichierRefuse, match="ligne de titres"):
+        formations.read(path, session=2025)
+
+
 def test_an_empty_or_absent_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vide.csv").touch()
     with pytest.raises(FichierRefuse, match="vide"):
         formations.read(tmp_path / "vide.csv", session=2025)
     with pytest.raises(FichierRefuse, match="vérifiez son nom"):
         formations.read(tmp_path / "absent.csv", session=2025)
-
-
-STATISTIQUES = ("rentree_scolaire", "academie", "uai", "nom_de_l_etablissment", "nom_de_la_commune", "secteur")
-LYCEE = {
-    "rentree_scolaire": "2021-2022",
-    "academie": "CRETEIL",
-    "uai": UAI,
-    "nom_de_l_etablissment": "LYCEE DES TILLEULS",
-    "nom_de_la_commune": "CRETEIL",
-    "secteur": "public",
-}
-
-
-def test_a_lycee_is_read_once_from_its_last_year(tmp_path: Path) -> None:
-    earlier = {**LYCEE, "rentree_scolaire": "2019-2020", "nom_de_l_etablissment": "LYCEE ANCIEN"}
-    lecture = lycees.read(table(tmp_path / "l.csv", LYCEE, earlier, columns=STATISTIQUES))
-    (ligne,) = lecture.bonnes
-    assert ligne.etablissement.nom == "LYCEE DES TILLEULS"
-    assert ligne.etablissement.accueil is None
-
-
-def test_an_establishment_of_origin_with_a_wrong_letter_is_refused(tmp_path: Path) -> None:
-    wrong = UAI[:7] + ("A" if UAI[7] != "A" else "B")
-    lecture = lycees.read(table(tmp_path / "l.csv", {**LYCEE, "uai": wrong}, columns=STATISTIQUES))
-    assert not lecture.bonnes
-    assert lecture.rejets[0].colonne == "uai"
-
-
-def test_only_open_lycees_of_the_directory_are_read(tmp_path: Path) -> None:
-    columns = (
-        "Identifiant_de_l_etablissement",
-        "Nom_etablissement",
-        "Type_etablissement",
-        "Statut_public_prive",
-        "Nom_commune",
-        "Libelle_academie",
-        "etat",
-    )
-    row = dict(
-        zip(columns, (UAI, "Lycée des Tilleuls", "Lycée", "Public", "Créteil", "Créteil", "OUVERT"), strict=True)
-    )
-    other = "0940002" + uai_letter("0940002")
-    rows = (row, {**row, "Type_etablissement": "Ecole"}, {**row, columns[0]: other, "etat": "FERME"})
-    lecture = lycees.read(table(tmp_path / "a.csv", *rows, columns=columns))
-    assert [ligne.etablissement.uai for ligne in lecture.bonnes] == [UAI]
-    assert not lecture.rejets
-
-
-def test_a_file_with_neither_publications_columns_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FichierRefuse, match="annuaire de lycées"):
-        lycees.read(table(tmp_path / "l.csv", GOOD))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -108,17 +109,21 @@ async def test_both_sides_of_an_establishment_are_kept_whatever_is_loaded_first(
 
 @pytest.mark.long
 @pytest.mark.donnees_reelles
-async def test_the_whole_national_offer_and_all_lycees_are_loaded(transact: Transactor[Work]) -> None:
+async def test_the_whole_national_offer_and_all_lycees_are_loaded(store: Database, transact: Transactor[Work]) -> None:
     folder = os.environ.get("DONNEES_REELLES")
     if folder is None:
         pytest.skip("DONNEES_REELLES is not set: the national files are not here")
     lecture = formations.read(Path(folder) / "offre/parcoursup_formations_2025.csv", session=2025)
     assert (len(lecture.bonnes), lecture.rejets) == (14_252, [])
-    assert len({a.ligne for a in lecture.avertissements if a.colonne == "cod_uai"}) > 18
+    wrong = {a.ligne for a in lecture.avertissements if a.colonne == "cod_uai"}
+    assert len({ligne.etablissement.uai for ligne in lecture.bonnes if ligne.numero in wrong}) == 18
     etablissements, loaded = await load_formations(transact, lecture.bonnes)
     assert (etablissements.nouveaux, loaded.nouveaux) == (4_058, 14_252)
     read = lycees.read(Path(folder) / "etablissements/fr-en-ips_lycees.csv")
+    assert (len(read.bonnes), read.rejets, read.avertissements) == (3_697, [], [])
     assert await load_lycees(transact, read.bonnes) == Bilan(nouveaux=1_580, modifies=2_117)
+    origines = [d["origine"] for d in await store.etablissements.find({"origine": {"$ne": None}}).to_list(None)]
+    assert Counter(origine["secteur"] for origine in origines) == {"PUBLIC": 2_442, "PRIVE": 1_255}
 
 
 @pytest.fixture
