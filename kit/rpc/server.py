@@ -94,7 +94,9 @@ async def start(
     register: Callable[[grpc.aio.Server], None],
 ) -> grpc.aio.Server:
     """Start serving what `register` adds, to `callers` only, at `address`; the caller stops the server."""
-    server = grpc.aio.server(interceptors=[_Guard(service, keys, callers)])
+    # Without it a second process would listen on the same port, and take a part of the calls.
+    options = [("grpc.so_reuseport", 0)]
+    server = grpc.aio.server(interceptors=[_Guard(service, keys, callers)], options=options)
     register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
     server.add_insecure_port(address)

@@ -103,6 +103,13 @@ async def test_a_peer_that_is_away_is_unavailable(keys: Path) -> None:
         await ask(open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=keys), "x")
 
 
+async def test_two_servers_do_not_share_a_port(address: str, keys: Path) -> None:
+    with pytest.raises(RuntimeError, match="bind"):
+        await server.start(
+            service="identity", address=address, keys=keys, callers=frozenset(), register=lambda _server: None
+        )
+
+
 async def test_health_is_served_to_all(address: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
