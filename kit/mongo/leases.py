@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from kit.logs import get_logger
 from kit.mongo.collections import Collection, Database, Session
 
 LEASES = Collection(
@@ -13,6 +14,8 @@ LEASES = Collection(
     readers="les processus du service",
     kept="quelques secondes après son expiration, puis remplacé",
 )
+
+_log = get_logger(__name__)
 
 
 async def acquire(database: Database, name: str, holder: str, duration: timedelta) -> bool:
@@ -40,5 +43,11 @@ async def renew(database: Database, name: str, holder: str, duration: timedelta,
 
 
 async def release(database: Database, name: str, holder: str) -> None:
-    """Give the lease up at once, if it is still `holder`'s."""
-    await database[LEASES.name].delete_one({"_id": name, "titulaire": holder})
+    """Give the lease up at once, if it is still `holder`'s.
+
+    What goes wrong is said and no more, lest it take the place of being told to stop: the lease ends by itself.
+    """
+    try:
+        await database[LEASES.name].delete_one({"_id": name, "titulaire": holder})
+    except PyMongoError as error:
+        _log.info("lease_left_to_end", lease=name, error=type(error).__name__)

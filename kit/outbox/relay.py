@@ -19,6 +19,7 @@ from kit import kafka
 from kit.logs import get_logger
 from kit.mongo import leases
 from kit.mongo.collections import Database
+from kit.mongo.measuring import measure_repeatedly
 from kit.outbox import rows
 from kit.outbox.rows import Row
 from kit.settings import ServiceSettings
@@ -29,6 +30,7 @@ _LEASE_NAME = "relais"
 _LEASE = timedelta(seconds=10)
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_MEASURE_SECONDS = 5.0
 
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
@@ -66,6 +68,16 @@ class Relay:
 
     async def run(self) -> None:
         """Lead whenever possible, for ever; whatever fails is said and tried again, and loses nothing."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lead_whenever_possible())
+            # Apart: while the broker is away nothing is sent, and that is when the age matters.
+            group.create_task(measure_repeatedly(self._measure_age, every=_MEASURE_SECONDS))
+
+    async def _measure_age(self) -> None:
+        oldest = await rows.oldest(self.database)
+        OUTBOX_AGE.set(0 if oldest is None else (datetime.now(UTC) - oldest).total_seconds())
+
+    async def _lead_whenever_possible(self) -> None:
         while True:
             try:
                 if await leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE):
@@ -92,9 +104,7 @@ class Relay:
                     await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
                 self._woken.clear()
         except asyncio.CancelledError:
-            # Where the store is away too, its error must not take the place of being told to stop.
-            with contextlib.suppress(PyMongoError):
-                await leases.release(self.database, _LEASE_NAME, self.holder)
+            await leases.release(self.database, _LEASE_NAME, self.holder)
             raise
         finally:
             await kafka.stop(producer)
@@ -107,10 +117,8 @@ class Relay:
             if not await self._forget(batch):
                 return
             after = batch[-1].id
-        OUTBOX_AGE.set(0)
 
     async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Row]) -> None:
-        OUTBOX_AGE.set((datetime.now(UTC) - min(row.cree_le for row in batch)).total_seconds())
         async with producer.transaction():
             acknowledged = []
             for parent, group in groupby(batch, key=_trace_parent):

@@ -31,7 +31,7 @@ async def test_what_waits_is_shown_and_a_store_that_is_away_is_waited_for(
         await eventually(shown)
         measuring.cancel()
     assert measured("consumer_pending", collection="candidatures") == 2, "nothing was said of them since"
-    assert "pending_not_measured" in capsys.readouterr().out
+    assert "not_measured" in capsys.readouterr().out
 
 
 async def test_another_failure_ends_the_process() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import override
 
 import pytest
@@ -18,6 +19,7 @@ from kit.testing.running import running
 from kit.testing.serving import free_port
 from kit.testing.topics import committed
 from kit.testing.waiting import eventually
+from kit.tests.conftest import Measured
 from kit.tests.publisher import Publisher, event
 
 pytestmark = pytest.mark.stack
@@ -86,13 +88,17 @@ async def test_what_another_process_committed_is_sent_at_the_next_sweep(
 async def test_rows_sent_but_not_yet_deleted_when_the_leader_died_are_sent_again_and_leave_the_newest_last(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def die(*_args: object, **_options: object) -> None:
-        raise asyncio.CancelledError
+    class Killed(BaseException):
+        """Nothing of ours catches it: the process is gone."""
 
+    async def die(*_args: object, **_options: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr("kit.outbox.relay._LEASE", timedelta(seconds=1))
     await publisher.change(("a", 1), ("a", 2))
     with monkeypatch.context() as patched:
         patched.setattr(rows, "delete", die)
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.RaisesGroup(Killed):
             await publisher.relay(Relay).run()
     await publisher.change(("a", 3))
     async with running(publisher.relay(Relay).run):
@@ -157,13 +163,19 @@ async def test_a_leader_that_is_told_to_stop_while_the_store_is_away_stops(
     relay.database.client.close()
 
 
-async def test_a_relay_that_starts_before_its_broker_says_so_and_goes_on_once_it_is_there(
-    kafka_bootstrap_servers: str, publisher: Publisher, capsys: pytest.CaptureFixture[str]
+async def test_a_relay_that_starts_before_its_broker_says_so_and_for_how_long_and_goes_on_once_it_is_there(
+    kafka_bootstrap_servers: str,
+    publisher: Publisher,
+    capsys: pytest.CaptureFixture[str],
+    measured: Measured,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("kit.outbox.relay._MEASURE_SECONDS", 0.05)
     port = free_port()
     relay = publisher.relay(Relay)
     relay.bootstrap_servers = f"127.0.0.1:{port}"
     await publisher.change(("a", 1))
+    await publisher.database.outbox.update_one({}, {"$set": {"cree_le": datetime.now(UTC) - timedelta(hours=1)}})
     said = ""
 
     async def complains() -> bool:
@@ -171,9 +183,17 @@ async def test_a_relay_that_starts_before_its_broker_says_so_and_goes_on_once_it
         said += capsys.readouterr().out
         return "relay_interrupted" in said
 
+    async def is_an_hour_old() -> bool:
+        return 3600 <= measured("outbox_age_seconds") < 3700
+
+    async def is_empty() -> bool:
+        return measured("outbox_age_seconds") == 0
+
     async with running(relay.run):
         await eventually(complains, within=20)
         assert await publisher.waiting() == 1
+        await eventually(is_an_hour_old)
         async with forwarding(port, f"kafka://{kafka_bootstrap_servers}"):
             await eventually(publisher.nothing_waits, within=30)
+            await eventually(is_empty)
     assert await publisher.sent() == [("a", 1)]

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from google.protobuf.timestamp_pb2 import Timestamp
 from ulid import ULID
 
+from kit import kafka
 from kit.clock import technical_clock
 from kit.logs import get_logger
 from kit.mongo import Database, leases
@@ -68,14 +69,14 @@ class Battements:
         producer = AIOKafkaProducer(
             bootstrap_servers=self.bootstrap_servers, enable_idempotence=True, request_timeout_ms=4000
         )
-        await producer.start()
         try:
+            await kafka.start(producer)
             while True:
                 if await leases.acquire(self.database, _NAME, self.holder, _LEASE):
                     await self._beat(producer)
                 await asyncio.sleep(_PERIOD_SECONDS)
         finally:
-            await producer.stop()
+            await kafka.stop(producer)
             await leases.release(self.database, _NAME, self.holder)
 
     async def next_beat(self) -> Event:

@@ -12,7 +12,10 @@ from google.protobuf.message import Message
 
 from kit.consumer.messages import Received, decode
 from kit.errors import NotFound, Unauthenticated
+from kit.mongo import open_database
 from kit.rpc.client import Peer, open_peer
+from kit.testing.forwarding import forwarding
+from kit.testing.serving import free_port
 from kit.testing.waiting import eventually
 from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
@@ -158,6 +161,25 @@ async def test_a_beat_says_until_when_all_was_told_when_the_relay_is_stuck(ident
     await database.client.drop_database(other.name)
     assert isinstance(beat.message, habilitations_pb2.Battement)
     assert beat.message.emis_le.ToDatetime(tzinfo=UTC) - stuck < timedelta(milliseconds=1)
+
+
+async def test_a_heart_that_is_told_to_stop_while_the_store_is_away_stops(identity: Identity, mongodb_uri: str) -> None:
+    port, name = free_port(), f"{identity.deps.database.name}_coeur"
+    away = open_database(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=500", name)
+    heart = Battements.of(identity.settings, away, identity.deps.trousseau)
+
+    async def leads() -> bool:
+        return await away.baux.find_one({"titulaire": heart.holder}) is not None
+
+    async with forwarding(port, mongodb_uri):
+        task = asyncio.create_task(heart.run())
+        await eventually(leads)
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=15)
+    assert done, "it went on"
+    assert task.cancelled()
+    away.client.close()
+    await identity.deps.database.client.drop_database(name)
 
 
 @pytest.fixture
