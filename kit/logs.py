@@ -34,6 +34,13 @@ def _drop_exception_text(_logger: Any, _method: str, event: EventDict) -> EventD
     return event
 
 
+def _drop_task_text(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Keep the first line of what asyncio says of a task that failed unseen: the next ones show its exception."""
+    if event["_record"].name == "asyncio":
+        event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
 def _first(raised: BaseException) -> BaseException:
     """What was really raised, when tasks that ran together wrapped it in a group."""
     while isinstance(raised, BaseExceptionGroup):
@@ -70,7 +77,7 @@ def configure_logs(service: str, *, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _foreign_service(service)],
+            foreign_pre_chain=[*shared, _drop_task_text, _foreign_service(service)],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(serializer=_dumps),

@@ -1,5 +1,7 @@
 """Traces, logs and metrics: one trace from end to end, and nothing in any of them that a person typed."""
 
+import asyncio
+import gc
 import logging
 from collections.abc import Iterator, Sequence
 
@@ -82,6 +84,27 @@ def test_a_log_line_is_json_with_the_trace_and_without_the_text_of_an_exception(
     assert entry["exception"] == "ValueError"
     assert entry["topic"] == "offre.formations.v1"
     assert "test_telemetry.py" in entry["raised_at"][0]
+
+
+def test_a_task_whose_failure_nobody_saw_is_told_without_the_text_of_its_exception(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("essai")
+
+    async def fails() -> None:
+        raise ValueError(CANARY)
+
+    async def forget() -> None:
+        task = asyncio.create_task(fails())
+        await asyncio.wait({task})
+        del task
+        gc.collect()
+
+    asyncio.run(forget())
+    line = capsys.readouterr().out
+    assert CANARY not in line
+    entry = orjson.loads(line)
+    assert (entry["event"], entry["exception"]) == ("Task exception was never retrieved", "ValueError")
 
 
 def test_other_libraries_log_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
