@@ -14,12 +14,12 @@ from opentelemetry import propagate, trace
 from kit import kafka
 from kit.consumer import dead_letters
 from kit.consumer.messages import Received, Unreadable, trace_headers
-from kit.consumer.subscriptions import Subscription
+from kit.consumer.subscriptions import LARGEST_BATCH, Subscription
 from kit.logs import get_logger
 from kit.settings import ServiceSettings
 from kit.telemetry.metrics import CONSUMER_LAG, EVENTS_HANDLED
 
-_BATCH = 500
+_BATCH = LARGEST_BATCH
 _POLL_MS = 500
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 30.0

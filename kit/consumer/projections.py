@@ -53,27 +53,22 @@ def _fields[M: Message](event: Received[M], document: Callable[[M], Document]) -
     return {GONE: True} if event.message is None else document(event.message)
 
 
-async def upsert[M: Message](
-    database: Database, collection: str, rows: list[tuple[Received[M], Document]], *, repair: bool = False
-) -> Outcome:
-    """Write each row where the version held is older (or, to repair, the same); the last event of a key counts."""
+async def upsert[M: Message](database: Database, collection: str, rows: list[tuple[Received[M], Document]]) -> Outcome:
+    """Write each row where the version held is older; the last event of a key counts."""
     latest: dict[str, tuple[Received[M], Document]] = {}
     for event, fields in rows:
         held = latest.get(event.key)
         if held is None or held[0].version < event.version:
             latest[event.key] = (event, fields)
-    return Outcome(await _write(database, collection, list(latest.values()), repair=repair))
+    return Outcome(await _write(database, collection, list(latest.values())))
 
 
-async def _write[M: Message](
-    database: Database, collection: str, rows: list[tuple[Received[M], Document]], *, repair: bool
-) -> int:
+async def _write[M: Message](database: Database, collection: str, rows: list[tuple[Received[M], Document]]) -> int:
     if not rows:
         return 0
-    below = "$lte" if repair else "$lt"
     updates = [
         ReplaceOne(
-            {"_id": event.key, RANK: {below: event.version.rank}},
+            {"_id": event.key, RANK: {"$lt": event.version.rank}},
             {"_id": event.key, RANK: event.version.rank, **fields},
             upsert=True,
         )

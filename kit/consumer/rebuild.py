@@ -3,10 +3,12 @@
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
+from kit import kafka
 from kit.consumer.messages import Unreadable
-from kit.consumer.subscriptions import Subscription
-from kit.errors import Refusal
+from kit.consumer.subscriptions import LARGEST_BATCH, Subscription
+from kit.errors import Refusal, Unavailable
 from kit.logs import get_logger
 
 _POLL_MS = 500
@@ -38,6 +40,9 @@ async def replay(subscription: Subscription[Any], *, bootstrap_servers: str, pre
     """Hand every event that the topic holds now to the subscription's handler; return how many.
 
     The handler's guard makes this safe beside the running consumer, whichever of the two writes first.
+
+    Raises:
+        Unavailable: the broker is away.
     """
     # Without a group, every partition of the topic is this reader's and nothing is committed.
     consumer = AIOKafkaConsumer(
@@ -47,12 +52,15 @@ async def replay(subscription: Subscription[Any], *, bootstrap_servers: str, pre
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await consumer.start()
     try:
+        await kafka.start(consumer)
         ends = await consumer.end_offsets(consumer.assignment())
         count = await _read_until(consumer, subscription, ends)
+    except KafkaError as error:
+        _log.warning("rebuild_interrupted", error=type(error).__name__)
+        raise Unavailable("Kafka ne répond pas : vérifiez qu'il tourne, puis relancez la commande.") from error
     finally:
-        await consumer.stop()
+        await kafka.stop(consumer)
     if subscription.rebuilt is not None:
         await subscription.rebuilt()
     return count
@@ -64,7 +72,7 @@ async def _read_until(
     count = 0
     remaining = dict(ends)
     while remaining:
-        for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
+        for records in (await consumer.getmany(timeout_ms=_POLL_MS, max_records=LARGEST_BATCH)).values():
             events = []
             for record in records:
                 try:

@@ -8,6 +8,9 @@ from google.protobuf.message import Message
 
 from kit.consumer.messages import Batch, Received, decode
 
+LARGEST_BATCH = 500
+"""Events that a handler is given at once, at most: what it writes in one transaction is bounded by that."""
+
 type Handler[M: Message] = Callable[[Batch[M]], Awaitable[Outcome]]
 
 

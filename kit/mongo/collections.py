@@ -7,7 +7,9 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import IndexModel
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+_INDEX_NOT_FOUND = 27
 
 type Document = dict[str, Any]
 type Database = AsyncIOMotorDatabase[Document]
@@ -84,8 +86,35 @@ async def ensure(database: Database, collections: Sequence[Collection]) -> None:
                 await _validate(database, collection)
         else:
             await _validate(database, collection)
-        if collection.indexes:
-            await database[collection.name].create_indexes([index.model() for index in collection.indexes])
+        await _index(database, collection)
+
+
+async def _index(database: Database, collection: Collection) -> None:
+    """Create what is declared, and drop what is not, or not any more with these options."""
+    models = [index.model() for index in collection.indexes]
+    declared = {model.document["name"]: _shape(model.document) for model in models}
+    held = await database[collection.name].index_information()
+    for name in held.keys() - {"_id_"}:
+        if _shape(held[name]) != declared.get(name):
+            try:
+                await database[collection.name].drop_index(name)
+            except OperationFailure as error:
+                # another process of the same service was faster
+                if error.code != _INDEX_NOT_FOUND:
+                    raise
+    if models:
+        await database[collection.name].create_indexes(models)
+
+
+def _shape(index: Mapping[str, Any]) -> tuple[object, ...]:
+    """What makes two indexes the same, as declared or as the store tells it."""
+    keys = index["key"]
+    return (
+        [*(keys.items() if isinstance(keys, Mapping) else keys)],
+        bool(index.get("unique")),
+        index.get("partialFilterExpression"),
+        index.get("expireAfterSeconds"),
+    )
 
 
 async def _validate(database: Database, collection: Collection) -> None:

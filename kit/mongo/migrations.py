@@ -14,8 +14,8 @@ from kit.mongo.collections import Collection, Database, ensure
 
 _STATE = Collection(
     name="etat_service",
-    required={"generation": "int", "collections": "string", "migrations": "array"},
-    purpose="génération de la base et migrations passées",
+    required={"generation": "int", "formes": "array", "migrations": "array"},
+    purpose="génération de la base, formes qu'elle a eues et migrations passées",
     readers="le service",
     kept="aussi longtemps que la base",
 )
@@ -46,11 +46,19 @@ class Layout:
         return hashlib.sha256(orjson.dumps(declared)).hexdigest()[:16]
 
     async def pending(self, database: Database) -> bool:
-        """Whether `migrate` has something to do."""
+        """Whether `migrate` has something to do.
+
+        A release of before, started again beside its successor, has not: what the successor declared, it can live with.
+        So a shape that is declared again after another comes with a migration, be it one that changes no data.
+        """
         state = await database[_STATE.name].find_one({"_id": "service"})
-        if state is None or state["collections"] != self.fingerprint:
+        if state is None or self.fingerprint not in state["formes"]:
             return True
         return any(m.number not in state["migrations"] for m in self.migrations)
+
+    async def ensure(self, database: Database) -> None:
+        """Create again the collections and indexes that are missing, such as those of a projection that was dropped."""
+        await ensure(database, self._all_collections())
 
     async def migrate(self, database: Database) -> None:
         """Bring the store up to date; a second process waits for the first and then finds nothing to do."""
@@ -59,8 +67,9 @@ class Layout:
         while not await leases.acquire(database, "migrations", holder, _LEASE):  # noqa: ASYNC110
             await asyncio.sleep(_WAIT_SECONDS)
         try:
-            await ensure(database, self._all_collections())
-            await self._apply_missing(database)
+            if await self.pending(database):
+                await self.ensure(database)
+                await self._apply_missing(database)
         finally:
             await leases.release(database, "migrations", holder)
 
@@ -68,7 +77,7 @@ class Layout:
         states = database[_STATE.name]
         await states.update_one(
             {"_id": "service"},
-            {"$setOnInsert": {"generation": 1, "collections": "", "migrations": []}},
+            {"$setOnInsert": {"generation": 1, "formes": [], "migrations": []}},
             upsert=True,
         )
         state = await states.find_one({"_id": "service"}) or {}
@@ -76,7 +85,7 @@ class Layout:
             if migration.number not in state["migrations"]:
                 await migration.apply(database)
                 await states.update_one({"_id": "service"}, {"$push": {"migrations": migration.number}})
-        await states.update_one({"_id": "service"}, {"$set": {"collections": self.fingerprint}})
+        await states.update_one({"_id": "service"}, {"$push": {"formes": self.fingerprint}})
 
     def _all_collections(self) -> list[Collection]:
         return [_STATE, leases.LEASES, *self.collections]

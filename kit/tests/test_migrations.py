@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pymongo.errors import DuplicateKeyError, WriteError
@@ -88,6 +90,40 @@ async def test_a_changed_validator_or_index_is_pending_and_brought_up_to_date(da
     await database.choses.insert_one({"_id": "b", "nom": "deux", "code": "x"})
     with pytest.raises(DuplicateKeyError):
         await database.choses.insert_one({"_id": "c", "nom": "trois", "code": "x"})
+
+
+async def test_an_index_whose_options_changed_is_made_again_and_one_that_is_not_declared_any_more_goes(
+    database: Database,
+) -> None:
+    def indexed(*indexes: Index) -> Collection:
+        return replace(choses(nom="string"), optional={"code": "string", "vu_le": "date"}, indexes=indexes)
+
+    async def held() -> dict[str, Any]:
+        return {n: i for n, i in (await database.choses.index_information()).items() if n != "_id_"}
+
+    with_code = {"code": {"$exists": True}}
+    first = [Index(keys={"code": 1}), Index(keys={"vu_le": 1}, expires_after=timedelta(days=1)), Index(keys={"nom": 1})]
+    await ensure(database, [indexed(*first)])
+    changed = [Index(keys={"code": 1}, unique=True, where=with_code), first[1]]
+    for _ in range(2):
+        await ensure(database, [indexed(*changed)])
+        assert set(await held()) == {"code_1", "vu_le_1"}
+    await database.choses.insert_many([{"_id": "a", "nom": "x", "code": "1"}, {"_id": "b", "nom": "x"}])
+    with pytest.raises(DuplicateKeyError):
+        await database.choses.insert_one({"_id": "c", "nom": "x", "code": "1"})
+    assert (await held())["vu_le_1"]["expireAfterSeconds"] == 86_400
+
+
+async def test_a_release_that_starts_again_beside_its_successor_has_nothing_to_do(database: Database) -> None:
+    before, after = Layout(collections=[choses(nom="string")]), Layout(collections=[choses(titre="string")])
+    await before.migrate(database)
+    await after.migrate(database)
+    assert not await before.pending(database)
+    await before.migrate(database)
+    # What its successor declared stands.
+    await database.choses.insert_one({"_id": "a", "titre": "x"})
+    with pytest.raises(WriteError):
+        await database.choses.insert_one({"_id": "b", "nom": "x"})
 
 
 async def test_declared_collections_are_made_by_several_processes_at_the_same_moment(database: Database) -> None:

@@ -78,16 +78,6 @@ async def test_how_many_of_a_batch_were_applied_is_told_the_others_being_older(
     assert await subscription.handle([]) == Outcome(0)
 
 
-async def test_a_row_is_repaired_at_the_version_it_has_but_not_by_an_older_one(store: Database) -> None:
-    await upsert(store, CHOSES.name, [(state("a", 2, "x"), {"valeur": "mal copiée"})])
-    await upsert(store, CHOSES.name, [(state("a", 2, "x"), {"valeur": "ordinaire"})])
-    assert await content(store) == {"a": "mal copiée"}
-    repaired = await upsert(store, CHOSES.name, [(state("a", 2, "x"), {"valeur": "juste"})], repair=True)
-    assert repaired == Outcome(1)
-    await upsert(store, CHOSES.name, [(state("a", 1, "x"), {"valeur": "ancienne"})], repair=True)
-    assert await content(store) == {"a": "juste"}
-
-
 async def test_a_row_that_another_index_refuses_is_an_error_and_not_an_older_event(database: Database) -> None:
     unique = projection(
         "choses",
