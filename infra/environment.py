@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGE = _ROOT / "docs/variables-environnement.md"
 _COMMON = "kit.settings:ServiceSettings"
-_SERVICES = {
+SERVICES = {
     "identity": "services.identity.settings:IdentitySettings",
     "offre": "services.offre.settings:OffreSettings",
     "eleves": "services.eleves.settings:ElevesSettings",
@@ -33,7 +35,7 @@ _LOCAL = (
     (
         "ACADEMIES_TOPICS",
         "`creteil`",
-        "Académies whose topics are created, as the services' setting of that name; of `make up`, `creteil,rennes`.",
+        "Académies whose topics are created, as the services' setting; of `make up`, `creteil,rennes` at least.",
     ),
     ("DOSSIER_PLATEFORME", "`.local/run`", "Where `make up` keeps its data, logs and keys."),
     ("DONNEES_REELLES", "none", "Folder of the national open data, for the tests and bars that read them."),
@@ -50,7 +52,7 @@ def page() -> str:
         "",
     ]
     parts += _table("Every service", common)
-    for name, path in _SERVICES.items():
+    for name, path in SERVICES.items():
         parts += _table(f"`{name}`", [row for row in _fields(path) if row not in common])
     parts += _table("`gateway`", [row for row in _fields(_GATEWAY, prefix="PASSERELLE_") if row[0] != "IDENTITY_URL"])
     parts += _table("Telemetry (OpenTelemetry's own names)", list(_STANDARD))
@@ -72,9 +74,17 @@ def _fields(path: str, *, prefix: str = "") -> list[tuple[str, str, str]]:
 
 
 def _default(value: object) -> str:
-    if isinstance(value, Path):
-        value = value.relative_to(_ROOT)
-    return "none" if value in (None, "", ()) else f"`{value}`"
+    """A default, as it would be written in the environment."""
+    match value:
+        case None | "" | ():
+            return "none"
+        case SecretStr():
+            value = value.get_secret_value()
+        case Path():
+            value = value.relative_to(_ROOT)
+        case tuple():
+            value = ",".join(map(str, value))
+    return f"`{value}`"
 
 
 def _table(title: str, rows: list[tuple[str, str, str]]) -> list[str]:

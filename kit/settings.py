@@ -1,14 +1,18 @@
 """Settings: read once from the environment, frozen, passed down. A missing or wrong one is named, and stops all."""
 
+import re
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_ADDRESS = re.compile(r"[^\s,]+:([0-9]{1,5})")
 
 
 class Mode(StrEnum):
@@ -36,6 +40,15 @@ def _origin(value: str) -> str:
     return value.rstrip("/")
 
 
+def _addresses(value: str) -> str:
+    """`host:port`, or several, comma-separated, as they were given."""
+    for address in value.split(","):
+        found = _ADDRESS.fullmatch(address.strip())
+        if found is None or not 1 <= int(found[1]) <= 65535:
+            raise ValueError("expected host:port, with a port from 1 to 65535")
+    return value
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs; each adds its own. Names are the environment variables', in small letters."""
 
@@ -45,15 +58,17 @@ class ServiceSettings(BaseSettings):
     mongodb_uri: str = Field(
         description="MongoDB, a replica set (one member is enough).", pattern=r"^mongodb(\+srv)?://."
     )
-    kafka_bootstrap_servers: str = Field(
-        description="Kafka brokers, `host:port`, comma-separated.", pattern=r"^[^\s,]+:\d+(,\s*[^\s,]+:\d+)*$"
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_addresses)] = Field(
+        description="Kafka brokers, `host:port`, comma-separated."
     )
     prefixe_topics: str = Field("", description="Put before every topic and group name; isolates tests.")
     prefixe_bases: str = Field("", description="Put before the database's name; isolates tests.")
     identity_url: Annotated[str, AfterValidator(_origin)] = Field(
         description="Issuer of access tokens: the public address of `identity`."
     )
-    identity_grpc: str = Field("127.0.0.1:5001", description="Address of identity's gRPC service.")
+    identity_grpc: Annotated[str, AfterValidator(_addresses)] = Field(
+        "127.0.0.1:5001", description="Address of identity's gRPC service."
+    )
     http_host: str = Field("127.0.0.1", description="Address the HTTP server binds to.")
     grpc_host: str = Field("127.0.0.1", description="Address the gRPC server binds to.")
     cles_services: Path = Field(
@@ -79,13 +94,18 @@ class ServiceSettings(BaseSettings):
         return self
 
 
+def refuse(problems: Iterable[tuple[str, str]]) -> NoReturn:
+    """Say what is wrong, by the name of the setting, and exit with status 2."""
+    for name, problem in problems:
+        sys.stderr.write(f"setting {name}: {problem}\n")
+    sys.stderr.write("See docs/variables-environnement.md for what each variable means.\n")
+    raise SystemExit(2)
+
+
 def load[S: BaseSettings](settings: type[S]) -> S:
     """Read `settings` from the environment, or say which variable is missing or wrong and exit with status 2."""
     try:
         return settings()
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper() or "settings"
-            sys.stderr.write(f"setting {name}: {problem['msg']}\n")
-        sys.stderr.write("See docs/variables-environnement.md for what each variable means.\n")
-        raise SystemExit(2) from None
+        problems = error.errors(include_url=False, include_input=False)
+        refuse(("_".join(map(str, problem["loc"])).upper() or "settings", problem["msg"]) for problem in problems)

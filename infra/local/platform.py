@@ -87,27 +87,31 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """The default ports and folder, moved where a variable says so.
 
     Raises:
-        StartFailed: a variable is not a port.
+        StartFailed: a variable is not a port, or an académie of the demonstration is not open.
     """
+    academies = topics.read_academies(environment, otherwise=demonstration.ACADEMIES)
+    if closed := [academie for academie in demonstration.ACADEMIES if academie not in academies]:
+        raise StartFailed(f"setting ACADEMIES_TOPICS: the demonstration has students in {', '.join(closed)}: add it.")
     return Settings(
         folder=Path(environment.get("DOSSIER_PLATEFORME", LOCAL / "run")).resolve(),
         ports=Ports.read(environment),
         services={name: read_port(environment, f"{name.upper()}_PORT", default) for name, default in SERVICES.items()},
         gateway=read_port(environment, "PASSERELLE_PORT", 4000),
         identity_grpc=read_port(environment, "IDENTITY_GRPC_PORT", 5001),
-        academies=topics.read_academies(environment, otherwise=demonstration.ACADEMIES),
+        academies=academies,
     )
 
 
 def service(name: str, settings: Settings) -> Part:
     """A service of ours as a process."""
     port = settings.services[name]
+    grpc = {"IDENTITY_GRPC_PORT": settings.identity_grpc} if name == "identity" else {}
     return Part(
         name=name,
         command=[str(_PYTHON), "-m", f"services.{name}", "servir"],
         environment=settings.environment(),
         after=("mongodb", "topics", "cles"),
-        ports={f"{name.upper()}_PORT": port},
+        ports={f"{name.upper()}_PORT": port, **grpc},
         ready=stack.http_ready(f"http://127.0.0.1:{port}/sante/pret"),
     )
 

@@ -127,7 +127,7 @@ def check_ports(parts: Sequence[Part]) -> None:
 def _why_not(port: int, times_asked: int) -> str:
     """Why a port cannot be had, and what to do about it; empty when it can."""
     if times_asked > 1:
-        return "given to two parts: change the other"
+        return "given to two settings: change the other"
     return "" if _is_free(port) else "taken by another program: stop that program"
 
 

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from starlette.applications import Starlette
 
 from kit import settings as kit_settings
+from kit.app.start import require_startable
 from kit.consumer import rebuild
 from kit.consumer.subscriptions import Subscription
 from kit.errors import PUBLIC_ERRORS
@@ -50,6 +51,7 @@ class Commands[S: ServiceSettings]:
         @group.command("servir", help="Serve GraphQL, gRPC and events until told to stop.")
         def serve() -> None:
             settings = self.load()
+            require_startable(settings, self.name)
             tracing = configure_tracing(self.name)
             configure_metrics(self.name)
             uvicorn.run(

@@ -5,12 +5,13 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import ConnectionFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from kit.logs import get_logger
 from kit.mongo.collections import Database, Document
 from kit.mongo.transactions import MAJORITY
+from kit.settings import refuse
 
 _WAIT_SECONDS = 1.0
 _TIMEOUTS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000}
@@ -23,8 +24,14 @@ def open_database(uri: str, name: str) -> Database:
     """The database `name`, whose dates are aware and whose writes are acknowledged by a majority, on disk.
 
     Nothing is sent yet; the caller closes `database.client`.
+
+    Raises:
+        SystemExit: the driver cannot read the address; MONGODB_URI was named, and not shown.
     """
-    asked = parse_uri(uri)["options"]
+    try:
+        asked = parse_uri(uri)["options"]
+    except (PyMongoError, ValueError):
+        refuse([("MONGODB_URI", "the driver cannot read it; expected mongodb://host:port, its password escaped")])
     timeouts: dict[str, Any] = {name: value for name, value in _TIMEOUTS.items() if name not in asked}
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, tz_aware=True, **timeouts)
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)

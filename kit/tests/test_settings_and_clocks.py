@@ -39,6 +39,9 @@ def test_settings_come_from_the_environment_and_cannot_be_changed(monkeypatch: p
         ("MODE", "essai"),
         ("SESSION_COURANTE", "bientôt"),
         ("CAMPAGNE_DATE", "demain"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092, 127.0.0.1:99999"),
+        ("IDENTITY_GRPC", "127.0.0.1:0"),
     ],
 )
 def test_a_missing_or_wrong_setting_is_named_and_stops_the_process(

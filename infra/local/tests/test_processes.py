@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.local.platform import read_settings
 from infra.local.processes import (
     Part,
     StartFailed,
@@ -127,7 +126,7 @@ def test_all_ports_that_are_taken_are_named_and_so_are_two_parts_on_one_port() -
     lines = str(refused.value).splitlines()
     assert len(lines) == 4
     assert all(f"set {setting}." in line for setting, line in zip(asked, lines, strict=True))
-    assert "given to two parts" in lines[2]
+    assert "given to two settings" in lines[2]
 
 
 def test_free_ports_are_not_those_that_the_system_gives_to_outgoing_connections() -> None:
@@ -156,12 +155,3 @@ async def test_a_command_that_fails_is_named_with_the_end_of_what_it_said(tmp_pa
     with pytest.raises(StartFailed, match="mal failed:\nligne 81\n") as failed:
         await complete("mal", [sys.executable, "-c", lines + "raise SystemExit('la fin')"], {}, tmp_path)
     assert str(failed.value).endswith("la fin")
-
-
-def test_ports_are_moved_by_their_settings_and_a_wrong_one_is_named() -> None:
-    settings = read_settings({"PORT_KAFKA": "19092", "OFFRE_PORT": "14002"})
-    assert settings.ports.kafka_bootstrap_servers == "127.0.0.1:19092"
-    assert settings.services["offre"] == 14002
-    for wrong in ("beaucoup", "0", "70000"):
-        with pytest.raises(StartFailed, match="setting PORT_KAFKA"):
-            read_settings({"PORT_KAFKA": wrong})
