@@ -16,12 +16,19 @@ from ulid import ULID
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
-from services.identity.domain.sessions import DUREE_CODE, CodeEmis, Famille, JetonEmis
+from services.identity.domain.sessions import DUREE_CODE, CodeEmis, Famille, JetonEmis, Preuve
 from services.identity.oidc.titulaires import Code, Jeton, Titulaire
 from services.identity.store.comptes import find_compte
 from services.identity.store.jetons import find_code, find_jeton
 from services.identity.store.sessions import find_famille
-from services.identity.usecases.jetons import DejaUtilise, end_famille, exchange_code, issue_code, rotate
+from services.identity.usecases.jetons import (
+    DejaUtilise,
+    end_famille,
+    exchange_code,
+    issue_code,
+    proves_enough,
+    rotate,
+)
 
 
 class S256Only(CodeChallenge):
@@ -48,9 +55,10 @@ class _Kept:
         deps: Deps = self.server.deps
         return deps
 
-    async def _is_active(self, compte: str) -> bool:
+    async def _may_have_tokens(self, compte: str, preuve: Preuve) -> bool:
+        """Whether the account is active, and was proved by as many factors as its roles ask for now."""
         found = await find_compte(self.deps.database, compte)
-        return found is not None and found.actif
+        return found is not None and found.actif and proves_enough(self.deps, found, preuve)
 
 
 class CodeGrant(_Kept, AuthorizationCodeGrant):
@@ -59,7 +67,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
 
     _presented: CodeEmis | None = None
-    _active: bool = False
+    _allowed: bool = False
     _issued: CodeEmis | None = None
     _refresh_token: str = ""
 
@@ -72,7 +80,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
             await end_famille(self.deps, found.famille, Acte.JETON_REUTILISE)
             return
         self._presented = found if found.expire_le > self.deps.clock() else None
-        self._active = await self._is_active(found.compte)
+        self._allowed = await self._may_have_tokens(found.compte, found.preuve)
 
     @override
     def query_authorization_code(self, code: str, client: ClientMixin) -> Code | None:
@@ -82,7 +90,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
     @override
     def authenticate_user(self, authorization_code: Code) -> Titulaire | None:
         emis = authorization_code.emis
-        if not self._active:
+        if not self._allowed:
             return None
         return Titulaire(compte=emis.compte, session=None, sid=str(ULID()), preuve=emis.preuve)
 
@@ -168,7 +176,9 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
             await end_famille(self.deps, found.famille, Acte.JETON_REUTILISE)
             return
         famille = await find_famille(self.deps.database, found.famille)
-        if famille is None or not famille.is_alive(self.deps.clock()) or not await self._is_active(famille.compte):
+        if famille is None or not famille.is_alive(self.deps.clock()):
+            return
+        if not await self._may_have_tokens(famille.compte, famille.preuve):
             return
         self._presented, self._famille = found, famille
 

@@ -1,5 +1,6 @@
 """identity as it runs: over the real store and broker, its pages over HTTP, its mail into the catcher."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from services.identity.usecases.chargement import CompteDeDemonstration, load_ac
 from services.identity.usecases.comptes import NouveauCompte, find_by_address
 from services.identity.usecases.droits import change_compte
 from socle.principal import Droit, RoleTenu
+from socle.rubriques import Role
 
 TOPICS = (
     "identity.habilitations.v1",
@@ -78,9 +80,27 @@ class Identity:
         personne = Personne(courriel=courriel, mot_de_passe=MOT_DE_PASSE, totp=described.totp)
         return Titulaire(self, personne, await find_by_address(self.deps, courriel))
 
+    @contextlib.asynccontextmanager
+    async def stricter(self, *roles: Role) -> AsyncIterator[str]:
+        """Another process over the same store, which asks these roles for three factors: where it answers."""
+        changed = {"trois_facteurs": roles, "identity_grpc_port": free_port()}
+        async with serve(create_app(self.settings.model_copy(update=changed))) as serving:
+            await answers(serving.url)
+            yield serving.url
+
     async def give_role(self, who: "Titulaire", role: RoleTenu) -> Compte:
         """What an operator's command does."""
         return await change_compte(self.deps, who.compte.id, lambda compte: compte.give_role(role))
+
+
+async def answers(url: str) -> None:
+    """Wait until the provider there is ready."""
+    async with httpx.AsyncClient() as client:
+
+        async def ready() -> bool:
+            return (await client.get(f"{url}/sante/pret")).status_code == 200
+
+        await eventually(ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +171,8 @@ async def identity_settings(
 async def identity(identity_settings: IdentitySettings, catcher: tuple[int, str]) -> AsyncIterator[Identity]:
     """A running provider."""
     settings = identity_settings
-    async with serve(create_app(settings), port=settings.identity_port), httpx.AsyncClient() as client:
-
-        async def ready() -> bool:
-            return (await client.get(f"{settings.identity_url}/sante/pret")).status_code == 200
-
-        await eventually(ready)
+    async with serve(create_app(settings), port=settings.identity_port):
+        await answers(settings.identity_url)
         database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
         deps = make_deps(settings, database, settings.open_vault())
         await deps.trousseau.load()

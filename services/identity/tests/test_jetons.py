@@ -280,6 +280,22 @@ async def test_a_disabled_account_loses_its_tokens_its_codes_and_its_session(ide
         await browser.sign_in(prompt="none")
 
 
+async def test_when_a_role_is_made_to_ask_for_three_factors_what_two_gave_is_not_renewed(identity: Identity) -> None:
+    browser = (await identity.account(GESTIONNAIRE)).browser()
+    jetons, code = await browser.sign_in(), await browser.authorize(VERIFIER)
+    async with identity.stricter(GESTIONNAIRE.role) as url:
+        await nothing_is_renewed(url, browser, jetons, code)
+    assert (await refresh(browser._http, identity.url, jetons)).refresh_token
+
+
+async def nothing_is_renewed(url: str, browser: Navigateur, jetons: Jetons, code: str) -> None:
+    """The provider at `url` gives nothing for the refresh token, nor for the code."""
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, url, jetons)
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await exchange(browser._http, url, code, VERIFIER, browser.client_id)
+
+
 async def test_refreshing_races_with_revoking_and_leaves_nothing_alive(identity: Identity, browser: Navigateur) -> None:
     for _ in range(5):
         jetons = await browser.sign_in()

@@ -238,6 +238,15 @@ async def test_a_session_of_two_factors_is_not_enough_for_who_became_an_administ
     assert token.acr == "3"
 
 
+async def test_a_session_of_two_factors_is_not_enough_where_its_role_asks_for_three(
+    identity: Identity, browser: Navigateur
+) -> None:
+    async with identity.stricter(GESTIONNAIRE.role) as url:
+        answer = await browser._http.get(f"{url}/authorize", params=GOOD | {"prompt": "none"})
+    assert told(answer)["error"] == "login_required"
+    assert "code" in told(await ask(browser, prompt="none"))
+
+
 async def test_the_wrong_verifier_gets_nothing_and_the_right_one_still_does(browser: Navigateur) -> None:
     code = told(await ask(browser))["code"]
     http, url, client = browser._http, browser.identity_url, browser.client_id

@@ -11,7 +11,7 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import required_factors
-from services.identity.domain.sessions import CodeEmis, Famille, JetonEmis, Session
+from services.identity.domain.sessions import CodeEmis, Famille, JetonEmis, Preuve, Session
 from services.identity.store.comptes import find_compte
 from services.identity.store.sessions import find_famille, find_session
 from services.identity.store.work import Work
@@ -46,10 +46,14 @@ async def find_signed_in(deps: Deps, condensat: str) -> Connecte | None:
 
 def is_enough(deps: Deps, connecte: Connecte, *, max_age: timedelta | None) -> bool:
     """Whether the session was opened with the factors that the account's roles ask for now, and recently enough."""
-    required = required_factors(connecte.compte.roles, a_trois=deps.a_trois_facteurs)
     preuve = connecte.session.preuve
     fresh = max_age is None or deps.clock() - preuve.le <= max_age
-    return fresh and len(preuve.amr) >= required
+    return fresh and proves_enough(deps, connecte.compte, preuve)
+
+
+def proves_enough(deps: Deps, compte: Compte, preuve: Preuve) -> bool:
+    """Whether as many factors were shown as the account's roles ask for now."""
+    return len(preuve.amr) >= required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
 
 
 async def issue_code(deps: Deps, code: CodeEmis) -> None:
