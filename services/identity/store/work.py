@@ -1,6 +1,7 @@
 """The whole of what identity keeps, and its transactions."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from kit.mongo import Database, Transaction, Transactor
@@ -61,6 +62,11 @@ class Work:
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
         self.audit = Journal(transaction, generation)
+
+    async def sign_out(self, compte: str, *, now: datetime) -> None:
+        """End every session of an account and all that they gave, and tell every service."""
+        await self.sessions.end_all_of(compte, now=now)
+        await self.familles.end_all_of(compte, now=now)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""

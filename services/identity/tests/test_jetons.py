@@ -26,6 +26,7 @@ from socle.rubriques import Role
 pytestmark = pytest.mark.stack
 
 GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
+ADMINISTRATEUR = RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai="0940001A")
 VERIFIER = "a-verifier-of-more-than-forty-three-characters-long"
 AT_ONCE = 20
 
@@ -278,6 +279,27 @@ async def test_a_disabled_account_loses_its_tokens_its_codes_and_its_session(ide
         await exchange(browser._http, identity.url, code, VERIFIER, browser.client_id)
     with pytest.raises(ConnexionRefusee, match="login_required"):
         await browser.sign_in(prompt="none")
+
+
+async def test_who_becomes_an_administrator_is_signed_out_everywhere_and_comes_back_with_three_factors(
+    identity: Identity,
+) -> None:
+    someone = await identity.account(GESTIONNAIRE)
+    browser = someone.browser()
+    jetons, code = await browser.sign_in(), await browser.authorize(VERIFIER)
+    ended = await sid(identity, jetons)
+    await identity.give_role(someone, ADMINISTRATEUR)
+    assert await asks_who(identity, jetons) == 401
+    await nothing_is_renewed(identity.url, browser, jetons, code)
+
+    async def told() -> bool:
+        return ended in await revoked(identity)
+
+    await eventually(told, within=5)
+    again = await browser.sign_in()
+    assert (await identity.verifier.verify(again.access_token)).acr == "3"
+    await identity.give_role(someone, RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai="0940002B"))
+    assert await asks_who(identity, again) == 200, "three factors were shown already"
 
 
 async def test_when_a_role_is_made_to_ask_for_three_factors_what_two_gave_is_not_renewed(identity: Identity) -> None:

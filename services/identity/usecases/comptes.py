@@ -184,12 +184,10 @@ async def disable(deps: Deps, id: str, *, par: Partie) -> Compte:
     """
 
     async def body(work: Work) -> Compte:
-        now = deps.clock()
         held = await load(work, id)
         if held.etat is EtatCompte.DESACTIVE:
             return held
-        await work.sessions.end_all_of(id, now=now)
-        await work.familles.end_all_of(id, now=now)
+        await work.sign_out(id, now=deps.clock())
         await note(deps, work, Acte.COMPTE_DESACTIVE, par=par, cible=Partie.of(held))
         return await work.comptes.save(held.disable())
 

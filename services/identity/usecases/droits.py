@@ -9,6 +9,7 @@ from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte, Partie
 from services.identity.domain.comptes import Compte, DroitInvalide
+from services.identity.domain.facteurs import required_factors
 from services.identity.store.etablissements import find_lieu
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, refusals_noted
@@ -97,16 +98,26 @@ async def _change(
 
 
 async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte]) -> Compte:
-    """Change an account by an operator's command, which no policy limits."""
+    """Change an account by an operator's command, which no policy limits.
+
+    Who has to show more factors than before (« `ADMIN_*`: three », domaine.md §3) signs in again: what was given on
+    fewer ends in the same instant, everywhere.
+    """
 
     async def body(work: Work) -> Compte:
         held = await load(work, id)
         changed = await work.comptes.save(change(held))
+        if _required(deps, changed) > _required(deps, held):
+            await work.sign_out(id, now=deps.clock())
         if changed.version != held.version:
             await note(deps, work, Acte.DROITS_MODIFIES, par=OPERATEUR, cible=Partie.of(changed))
         return changed
 
     return await deps.transact(body)
+
+
+def _required(deps: Deps, compte: Compte) -> int:
+    return required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
 
 
 def _moment(given: datetime) -> datetime:
