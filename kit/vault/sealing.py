@@ -1,7 +1,6 @@
 """Sealing what the store must not hold in clear, under the master key (architecture §11)."""
 
 import base64
-import binascii
 import contextlib
 import os
 import secrets
@@ -68,7 +67,7 @@ class Vault:
             name, separator, encoded = part.strip().partition(":")
             try:
                 key = base64.b64decode(encoded, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:
                 raise BadMasterKey("expected `id:key` with a key in base64") from error
             if not (name and separator) or len(key) != _KEY_BYTES or name in keys:
                 raise BadMasterKey(f"expected `id:key` with {_KEY_BYTES} bytes in base64, each id once")

@@ -46,5 +46,5 @@ class VaultSettings(ServiceSettings):
             return self.cle_maitre.get_secret_value()
         try:
             return self.master_key_file.read_text(encoding="ascii")
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             raise SystemExit(f"setting CLE_MAITRE: not set, and {self.master_key_file} cannot be read") from None

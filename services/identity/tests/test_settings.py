@@ -65,9 +65,14 @@ def test_the_roles_with_three_factors_are_the_administrators_unless_said_otherwi
 def test_a_missing_or_unreadable_master_key_is_said_without_being_shown(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="CLE_MAITRE: not set"):
         settings(cle_maitre=None, cles_services=tmp_path).open_vault()
-    with pytest.raises(SystemExit, match="CLE_MAITRE: expected") as error:
-        settings(cle_maitre="secret").open_vault()
-    assert "secret" not in str(error.value)
+    for wrong in ("secret", "a:secrété"):
+        with pytest.raises(SystemExit, match="CLE_MAITRE: expected") as error:
+            settings(cle_maitre=wrong).open_vault()
+        assert "secr" not in str(error.value)
+    (tmp_path / "maitre.cle").write_text("a:secrété", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"CLE_MAITRE: .*maitre\.cle cannot be read") as error:
+        settings(cle_maitre=None, cle_maitre_fichier=tmp_path / "maitre.cle").open_vault()
+    assert "secr" not in str(error.value)
 
 
 def test_a_key_made_for_a_demonstration_stops_every_mode_but_the_local_one(tmp_path: Path) -> None:
