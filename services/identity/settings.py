@@ -37,14 +37,6 @@ class IdentitySettings(VaultSettings):
         description="Roles that sign in with three factors, comma-separated; everyone else does with two.",
     )
 
-    @field_validator("identity_url")
-    @classmethod
-    def _check_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/") or parts.query:
-            raise ValueError("expected an address without path, such as https://identite.example.fr")
-        return value.rstrip("/")
-
     @field_validator("trois_facteurs")
     @classmethod
     def _check_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
