@@ -144,6 +144,7 @@ class Navigateur:
 
         Raises:
             ConnexionRefusee: identity refused, or led somewhere unexpected.
+            TimeoutError: the code that it mailed did not come.
         """
         verifier = secrets.token_urlsafe(48)
         code = await self.authorize(verifier, **parameters)
@@ -153,7 +154,7 @@ class Navigateur:
         """Sign in, and return the authorization code.
 
         Raises:
-            ConnexionRefusee: see `sign_in`.
+            ConnexionRefusee, TimeoutError: see `sign_in`.
         """
         state = secrets.token_urlsafe(16)
         digest = hashlib.sha256(verifier.encode()).digest()
@@ -278,7 +279,7 @@ async def sign_in(identity_url: str, courriels_url: str, personne: Personne) -> 
     """The tokens of a demonstration account, by the client of the command line.
 
     Raises:
-        ConnexionRefusee: identity refused it.
+        ConnexionRefusee, TimeoutError: see `Navigateur.sign_in`.
     """
     navigateur = Navigateur(identity_url, personne, Boite(courriels_url))
     try:

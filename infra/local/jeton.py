@@ -12,7 +12,7 @@ import httpx
 
 from infra.local.connexion import ConnexionRefusee, Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
-from infra.local.platform import read_settings
+from infra.local.platform import Settings, read_settings
 from infra.local.processes import StartFailed
 
 
@@ -27,11 +27,24 @@ def main() -> None:
     if asked not in known:
         raise SystemExit(f"make jeton COMPTE=… : one of {', '.join(known)}")
     personne = Personne(courriel=known[asked].courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(asked))
+    sys.stdout.write(asyncio.run(access_token(settings, personne)) + "\n")
+
+
+async def access_token(settings: Settings, personne: Personne) -> str:
+    """Sign in on the platform of these settings.
+
+    Raises:
+        SystemExit: that cannot be; it says why.
+    """
     try:
-        jetons = asyncio.run(sign_in(settings.identity_url, settings.ports.courriels_url, personne))
-    except (ConnexionRefusee, httpx.HTTPError) as error:
+        return (await sign_in(settings.identity_url, settings.ports.courriels_url, personne)).access_token
+    except ConnexionRefusee as error:
         raise SystemExit(f"make jeton: {error}") from None
-    sys.stdout.write(jetons.access_token + "\n")
+    except httpx.HTTPError as error:
+        raise SystemExit(f"make jeton: {error}; is the platform running (make up)?") from None
+    except TimeoutError:
+        catcher, log = settings.ports.courriels_url, settings.logs / "identity.log"
+        raise SystemExit(f"make jeton: no code came by mail: look at {catcher}/ and into {log}") from None
 
 
 if __name__ == "__main__":
