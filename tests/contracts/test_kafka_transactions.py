@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import ProducerFenced, UnknownTopicOrPartitionError
 
 from kit.testing.fixtures import CreateTopics
 from tests.contracts.conftest import values
@@ -137,10 +137,10 @@ async def test_no_topic_is_created_by_writing_to_it_or_reading_it(
 ) -> None:
     unknown = f"{unique_prefix}inconnu"
     async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers, request_timeout_ms=2_000) as producer:
-        with pytest.raises(KafkaError):
+        with pytest.raises(UnknownTopicOrPartitionError):
             await producer.send_and_wait(unknown, b"x")
     consumer = AIOKafkaConsumer(unknown, bootstrap_servers=kafka_bootstrap_servers, request_timeout_ms=2_000)
-    with pytest.raises(KafkaError):
+    with pytest.raises(UnknownTopicOrPartitionError):
         await consumer.start()
     await consumer.stop()
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)

@@ -14,6 +14,7 @@ from tests.contracts.conftest import CHOSES, Begin
 pytestmark = pytest.mark.stack
 
 _DUPLICATE_KEY = 11000
+_VALIDATION = 121
 
 
 async def test_declared_indexes_exist_with_their_options(store: Database) -> None:
@@ -117,19 +118,22 @@ async def test_a_validator_refuses_what_was_not_declared_also_within_a_transacti
 ) -> None:
     with pytest.raises(WriteError) as refused:
         await store.choses.insert_one({"_id": "a", **document})
-    assert refused.value.code == 121
+    assert refused.value.code == _VALIDATION
     async with begin() as session:
-        with pytest.raises(OperationFailure):
+        with pytest.raises(OperationFailure) as refused:
             await store.choses.insert_one({"_id": "a", **document}, session=session)
+        assert refused.value.code == _VALIDATION
     assert await store.choses.count_documents({}) == 0
 
 
 async def test_a_validator_also_watches_over_changes(store: Database) -> None:
     await store.choses.insert_one({"_id": "a", "n": 1})
-    with pytest.raises(WriteError):
+    with pytest.raises(WriteError) as refused:
         await store.choses.update_one({"_id": "a"}, {"$set": {"n": "deux"}})
-    with pytest.raises(BulkWriteError):
+    assert refused.value.code == _VALIDATION
+    with pytest.raises(BulkWriteError) as all_refused:
         await store.choses.bulk_write([UpdateOne({"_id": "a"}, {"$set": {"inconnu": 1}})])
+    assert [error["code"] for error in all_refused.value.details["writeErrors"]] == [_VALIDATION]
     assert await store.choses.find_one({}) == {"_id": "a", "n": 1}
 
 
@@ -146,8 +150,9 @@ async def test_a_validator_that_is_declared_anew_replaces_the_one_before(store: 
     await ensure(store, [wider])
     await store.choses.insert_one({"_id": "a", "n": 1, "ajout": "oui"})
     await ensure(store, [CHOSES])
-    with pytest.raises(WriteError):
+    with pytest.raises(WriteError) as refused:
         await store.choses.insert_one({"_id": "b", "n": 1, "ajout": "non"})
+    assert refused.value.code == _VALIDATION
 
 
 async def test_two_processes_may_bring_a_store_up_to_date_at_the_same_moment(database: Database) -> None:
