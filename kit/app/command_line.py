@@ -17,13 +17,15 @@ from kit.consumer import rebuild
 from kit.consumer.subscriptions import Subscription
 from kit.errors import PUBLIC_ERRORS
 from kit.graphql.endpoint import Schema
-from kit.logs import configure_logs
+from kit.logs import configure_logs, get_logger
 from kit.mongo.collections import Database
 from kit.mongo.connection import open_database, wait_for
 from kit.mongo.migrations import Layout
 from kit.settings import ServiceSettings
 from kit.telemetry.metrics import configure_metrics
-from kit.telemetry.tracing import configure_tracing
+from kit.telemetry.tracing import configure_tracing, shut_down_last
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +56,18 @@ class Commands[S: ServiceSettings]:
             require_startable(settings, self.name)
             tracing = configure_tracing(self.name)
             configure_metrics(self.name)
-            uvicorn.run(
-                self.app(settings),
-                host=settings.http_host,
-                port=self.http_port(settings),
-                log_config=None,
-                access_log=False,
-                proxy_headers=bool(settings.proxys_de_confiance),
-                forwarded_allow_ips=list(settings.proxys_de_confiance),
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
-            tracing.shutdown()
+            with shut_down_last(tracing):
+                uvicorn.run(
+                    self.app(settings),
+                    host=settings.http_host,
+                    port=self.http_port(settings),
+                    log_config=None,
+                    access_log=False,
+                    proxy_headers=bool(settings.proxys_de_confiance),
+                    forwarded_allow_ips=list(settings.proxys_de_confiance),
+                    server_header=False,
+                    timeout_graceful_shutdown=5,
+                )
 
         @group.command("migrer", help="Bring the store up to date (collections, indexes, migrations).")
         def migrate() -> None:
@@ -106,13 +108,12 @@ class Commands[S: ServiceSettings]:
             finally:
                 database.client.close()
 
-        try:
+        with shut_down_last(tracing):
             return run(body())
-        finally:
-            tracing.shutdown()
 
     async def _rebuild(self, database: Database, projection: str) -> int:
         settings = kit_settings.load(self.settings)
+        await self.layout.ensure(database)
         count = 0
         for subscription in rebuild.find(list(self.subscriptions(database)), projection):
             count += await rebuild.replay(
@@ -124,9 +125,19 @@ class Commands[S: ServiceSettings]:
 
 
 def run[T](body: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; a refusal is said on standard error, with status 1."""
+    """Run a command's coroutine; what goes wrong is said on standard error, with status 1.
+
+    A refusal is said as it is; of anything else the kind, and in the log where it was raised: its text may quote a
+    document or what a person typed.
+    """
     try:
         return asyncio.run(body)
     except PUBLIC_ERRORS as error:
         sys.stderr.write(f"{error.message}\n")
+        raise SystemExit(1) from None
+    except click.ClickException:
+        raise
+    except Exception as error:  # noqa: BLE001 - said by its kind, and where it was raised
+        _log.exception("command_failed")
+        sys.stderr.write(f"Erreur interne ({type(error).__name__}) : le journal ci-dessus dit où.\n")
         raise SystemExit(1) from None

@@ -26,8 +26,17 @@ PENDING_REFERENCES = _meter.create_gauge(
 
 
 def configure_metrics(service: str) -> None:
-    """Collect the metrics for `/metrics` (Prometheus); with OTEL_METRICS_EXPORTER=otlp, send them as well."""
+    """Collect the metrics for `/metrics` (Prometheus); with OTEL_METRICS_EXPORTER=otlp, send them as well.
+
+    Raises:
+        SystemExit: another exporter is asked for.
+    """
     readers: list[MetricReader] = [PrometheusMetricReader()]
-    if environ.get("OTEL_METRICS_EXPORTER", "none") == "otlp":
-        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    match environ.get("OTEL_METRICS_EXPORTER", "none"):
+        case "otlp":
+            readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+        case "none":
+            pass
+        case other:
+            raise SystemExit(f"setting OTEL_METRICS_EXPORTER: {other!r} is not one of otlp, none")
     metrics.set_meter_provider(MeterProvider(readers, resource=Resource.create({"service.name": service})))

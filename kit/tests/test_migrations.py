@@ -114,6 +114,19 @@ async def test_an_index_whose_options_changed_is_made_again_and_one_that_is_not_
     assert (await held())["vu_le_1"]["expireAfterSeconds"] == 86_400
 
 
+async def test_a_collection_that_was_dropped_comes_back_as_it_was_declared(database: Database) -> None:
+    unique = replace(choses(nom="string"), indexes=[Index(keys={"nom": 1}, unique=True)])
+    layout = Layout(collections=[unique])
+    await layout.migrate(database)
+    await database.drop_collection("choses")
+    await layout.ensure(database)
+    with pytest.raises(WriteError):
+        await database.choses.insert_one({"_id": "a"})
+    await database.choses.insert_one({"_id": "a", "nom": "x"})
+    with pytest.raises(DuplicateKeyError):
+        await database.choses.insert_one({"_id": "b", "nom": "x"})
+
+
 async def test_a_release_that_starts_again_beside_its_successor_has_nothing_to_do(database: Database) -> None:
     before, after = Layout(collections=[choses(nom="string")]), Layout(collections=[choses(titre="string")])
     await before.migrate(database)
