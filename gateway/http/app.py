@@ -94,7 +94,8 @@ class _Gateway:
                 requests.JSON,
                 status=406,
             )
-        carrier = {n: v for n, v in request.headers.items() if n in ("traceparent", "tracestate")}
+        # Its identifiers alone: `tracestate` is whatever text the caller sent, and would go on to every subgraph.
+        carrier = {n: v for n, v in request.headers.items() if n == "traceparent"}
         with _tracer.start_as_current_span(
             "POST /graphql", context=propagate.extract(carrier), kind=SpanKind.SERVER
         ) as span:

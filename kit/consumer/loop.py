@@ -13,7 +13,7 @@ from opentelemetry import propagate, trace
 
 from kit import kafka
 from kit.consumer import dead_letters
-from kit.consumer.messages import Received, Unreadable, trace_headers
+from kit.consumer.messages import Received, Unreadable, traceparent
 from kit.consumer.subscriptions import LARGEST_BATCH, Subscription
 from kit.logs import get_logger
 from kit.settings import ServiceSettings
@@ -135,10 +135,10 @@ class _Reader:
     ) -> None:
         subscription = self.by_topic[partition.topic]
         handled, failed = 0, None
-        for parent, group in groupby(records, key=trace_headers):
+        for parent, group in groupby(records, key=traceparent):
             of_one_trace = list(group)
             try:
-                await _handle_group(subscription, burial, dict(parent), of_one_trace)
+                await _handle_group(subscription, burial, parent, of_one_trace)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
                 failed = error
                 break
@@ -179,11 +179,11 @@ class _Reader:
 async def _handle_group(
     subscription: Subscription[Any],
     burial: AIOKafkaProducer,
-    parent: dict[str, str],
+    parent: str,
     records: list[ConsumerRecord],
 ) -> None:
     """Handle consecutive records of one trace, in a span of that trace."""
-    context = propagate.extract(parent)
+    context = propagate.extract({"traceparent": parent})
     with _tracer.start_as_current_span("consume", context=context, kind=trace.SpanKind.CONSUMER) as span:
         span.set_attribute("messaging.destination.name", subscription.topic)
         span.set_attribute("messaging.batch.message_count", len(records))

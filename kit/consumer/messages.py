@@ -54,12 +54,9 @@ def decode[M: Message](record: ConsumerRecord, kind: Callable[[], M]) -> Receive
     return Received(key, version, message)
 
 
-def trace_headers(record: ConsumerRecord) -> tuple[tuple[str, str], ...]:
-    """The trace the record continues, as a carrier for propagation."""
-    headers = _headers(record)
-    return tuple(
-        (name, headers[name].decode(errors="replace")) for name in ("traceparent", "tracestate") if name in headers
-    )
+def traceparent(record: ConsumerRecord) -> str:
+    """The trace the record continues, or nothing; its identifiers alone, not the text that vendors add to it."""
+    return _headers(record).get("traceparent", b"").decode(errors="replace")
 
 
 def _headers(record: ConsumerRecord) -> dict[str, bytes]:

@@ -121,8 +121,8 @@ class Relay:
     async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Row]) -> None:
         async with producer.transaction():
             acknowledged = []
-            for parent, group in groupby(batch, key=_trace_parent):
-                context = propagate.extract(dict(parent))
+            for parent, group in groupby(batch, key=_traceparent):
+                context = propagate.extract({"traceparent": parent})
                 with _tracer.start_as_current_span(
                     "outbox send", context=context, kind=trace.SpanKind.PRODUCER
                 ) as span:
@@ -148,16 +148,13 @@ class Relay:
         return await rows.delete(self.database, [row.id for row in batch], leading=leading)
 
 
-_TRACE_HEADERS = ("traceparent", "tracestate")
-
-
-def _trace_parent(row: Row) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value.decode()) for name, value in row.headers if name in _TRACE_HEADERS)
+def _traceparent(row: Row) -> str:
+    return next((value.decode() for name, value in row.headers if name == "traceparent"), "")
 
 
 def _continue_trace(row: Row) -> list[tuple[str, bytes]]:
     """The row's headers, with the span of the sending in place of the span of the change."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
-    kept = [pair for pair in row.headers if pair[0] not in _TRACE_HEADERS]
+    kept = [pair for pair in row.headers if pair[0] != "traceparent"]
     return kept + [(name, value.encode()) for name, value in carrier.items()]

@@ -31,7 +31,8 @@ class RequestTelemetry:
         carrier = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
-            if name in (b"traceparent", b"tracestate")
+            # Its identifiers alone: `tracestate` is whatever text the caller sent, and would go on into events.
+            if name == b"traceparent"
         }
 
         async def observed(message: Message) -> None:
