@@ -10,7 +10,9 @@ from services.rapports.consumers import subscriptions
 from services.rapports.domain import Ecart
 from services.rapports.schema import SCHEMA
 from services.rapports.settings import RapportsSettings
-from services.rapports.store import LAYOUT, Reads, verify
+from services.rapports.store.candidatures import verify
+from services.rapports.store.collections import LAYOUT
+from services.rapports.store.lectures import Reads
 
 COMMANDS = Commands(
     name="rapports",

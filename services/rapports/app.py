@@ -14,7 +14,8 @@ from kit.mongo import open_database
 from services.rapports.consumers import count_pending, recomputer, subscriptions
 from services.rapports.schema import SCHEMA, Context, new_context
 from services.rapports.settings import RapportsSettings
-from services.rapports.store import LAYOUT, Reads
+from services.rapports.store.collections import LAYOUT
+from services.rapports.store.lectures import Reads
 from socle.projections import habilitations
 
 
@@ -25,7 +26,9 @@ def create_app(settings: RapportsSettings) -> Starlette:
     reads = Reads(database)
 
     async def context(request: Request) -> Context:
-        return new_context(await acces.of_header(request.headers.get("authorization")), reads)
+        return new_context(
+            await acces.of_header(request.headers.get("authorization")), reads, settings.session_courante
+        )
 
     return Service(
         name="rapports",

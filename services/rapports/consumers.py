@@ -10,18 +10,9 @@ from kit.consumer.subscriptions import Subscription
 from kit.mongo import Database
 from proto.eleves.v1 import candidatures_pb2
 from proto.offre.v1 import offre_pb2
-from services.rapports.store import (
-    CANDIDATURES,
-    CHIFFRES,
-    COUNTED_TOGETHER,
-    FORMATIONS,
-    MARQUES,
-    Reads,
-    compute_chiffres,
-    formation_document,
-    keep_candidatures,
-    mark_all,
-)
+from services.rapports.store.candidatures import COUNTED_TOGETHER, compute_chiffres, keep_candidatures, mark_all
+from services.rapports.store.collections import CANDIDATURES, CHIFFRES, FORMATIONS, MARQUES, formation_document
+from services.rapports.store.lectures import Reads
 from socle.projections import habilitations
 from socle.topics import topic_of
 

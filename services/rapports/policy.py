@@ -4,9 +4,13 @@ from datetime import datetime
 
 from kit.errors import Forbidden, Unauthenticated
 from services.rapports.domain import Formation
-from socle.academies import academie_by_slug
+from services.rapports.portee import Portee
+from socle.academies import academies_of_region
 from socle.principal import Lieu, Principal
 from socle.rubriques import Niveau, Rubrique
+
+_NOWHERE = Lieu(uai="", academie="")
+"""A place that only a right on all places covers."""
 
 
 def require_account(principal: Principal | None) -> Principal:
@@ -20,13 +24,33 @@ def require_account(principal: Principal | None) -> Principal:
     return principal
 
 
+def scope(principal: Principal, *, now: datetime) -> Portee:
+    """Which drafts `principal` may see: those of the establishments, formations and académies for which it holds the
+    rubric `RAPPORTS`.
+    """
+    if not principal.actif:
+        return Portee()
+    rights = [
+        droit
+        for droit in principal.droits
+        if droit.rubrique is Rubrique.RAPPORTS and (droit.jusqu_au is None or now < droit.jusqu_au)
+    ]
+    return Portee(
+        tout=principal.holds(Rubrique.RAPPORTS, Niveau.LECTURE, _NOWHERE, now=now),
+        uais=principal.etablissements(Rubrique.RAPPORTS, Niveau.LECTURE, now=now),
+        academies=principal.academies(Rubrique.RAPPORTS, Niveau.LECTURE, academies_of_region),
+        formations={
+            uai: frozenset(d.formation for d in rights if d.uai == uai and d.formation is not None)
+            for uai in {droit.uai for droit in rights}
+        },
+    )
+
+
 def require_read(principal: Principal, formation: Formation, *, now: datetime) -> None:
-    """Whoever holds the rubric `RAPPORTS` for the establishment, or for the formation, or for the académie.
+    """Whoever has the formation in its scope.
 
     Raises:
         Forbidden: the right is missing.
     """
-    region = academie_by_slug(formation.academie).region_academique
-    lieu = Lieu(uai=formation.uai, academie=formation.academie, region_academique=region)
-    if not principal.holds(Rubrique.RAPPORTS, Niveau.LECTURE, lieu, now=now, formation=formation.id):
+    if not scope(principal, now=now).holds(formation):
         raise Forbidden

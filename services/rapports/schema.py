@@ -9,9 +9,11 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from kit.clock import technical_clock
+from kit.errors import Forbidden
+from kit.graphql.connections import Connection, connection, decode_cursor, encode_cursor, page_size
 from kit.graphql.endpoint import Schema
 from services.rapports import domain, policy
-from services.rapports.store import Reads
+from services.rapports.store.lectures import Reads
 from socle.principal import Principal
 
 
@@ -20,17 +22,19 @@ class Context:
     """What resolvers see of a request."""
 
     principal: Principal | None
+    reads: Reads
+    session: int
     rapports: DataLoader[str, domain.Rapport | None]
 
 
-def new_context(principal: Principal | None, reads: Reads) -> Context:
+def new_context(principal: Principal | None, reads: Reads, session: int) -> Context:
     """The context of one request; its loader asks the store once for all the formations of a page."""
 
     async def load(ids: list[str]) -> list[domain.Rapport | None]:
         formations, comptages = await asyncio.gather(reads.formations(ids), reads.comptages(ids))
         return [domain.draft(formations[id], comptages.get(id)) if id in formations else None for id in ids]
 
-    return Context(principal, DataLoader(load_fn=load))
+    return Context(principal, reads, session, DataLoader(load_fn=load))
 
 
 type Info = strawberry.Info[Context, None]
@@ -72,11 +76,21 @@ class ChiffresRapport:
 class RapportPublic:
     etat: domain.EtatRapport = strawberry.field(description="Où il en est.")
     du: bool = strawberry.field(description="Vrai si l'établissement doit le publier.")
+    libelle: str = strawberry.field(description="Nom de la formation.")
+    formation: "Formation | None" = strawberry.field(
+        description="La formation ; absente si l'offre, à qui l'on en demande plus que l'identifiant, ne répond pas."
+    )
     chiffres: ChiffresRapport = strawberry.field(description="Ses chiffres généraux.")
 
     @classmethod
     def of(cls, rapport: domain.Rapport) -> Self:
-        return cls(etat=rapport.etat, du=rapport.du, chiffres=ChiffresRapport.of(rapport.chiffres))
+        return cls(
+            etat=rapport.etat,
+            du=rapport.du,
+            libelle=rapport.formation.libelle,
+            formation=Formation(id=strawberry.ID(rapport.formation.id)),
+            chiffres=ChiffresRapport.of(rapport.chiffres),
+        )
 
 
 @strawberry.federation.type(keys=["id"], description="Une formation d'une session.")
@@ -99,4 +113,37 @@ class Formation:
         return cls(id=id)
 
 
-SCHEMA = Schema(types=[Formation])
+@strawberry.type
+class Query:
+    @strawberry.field(
+        description="Les rapports publics des formations d'un établissement, par libellé, même si l'offre ne répond "
+        "pas ; ceux que l'on a le droit de voir, et eux seuls. Absents si le service ne répond pas."
+    )
+    async def rapports(
+        self,
+        info: Info,
+        uai: strawberry.ID,
+        session: int | None = None,
+        first: int = 20,
+        after: str | None = None,
+    ) -> Connection[RapportPublic] | None:
+        context = info.context
+        principal, year = policy.require_account(context.principal), session or context.session
+        portee, cursor = policy.scope(principal, now=technical_clock()), decode_cursor(after, length=2)
+        page = await context.reads.formations_of(
+            portee, uai, year, first=page_size(first), after=None if cursor is None else (cursor[0], cursor[1])
+        )
+        if not page.total and await context.reads.has_formations(uai, year):
+            # There are some, and none is for this caller: a refusal, not an empty list.
+            raise Forbidden
+        comptages = await context.reads.comptages([formation.id for formation in page.rows])
+        return connection(
+            page.rows,
+            first=first,
+            total=page.total,
+            node=lambda formation: RapportPublic.of(domain.draft(formation, comptages.get(formation.id))),
+            cursor=lambda formation: encode_cursor(formation.libelle, formation.id),
+        )
+
+
+SCHEMA = Schema(query=Query, types=[Formation])

@@ -14,7 +14,7 @@ from kit.testing.waiting import eventually
 from services.rapports.app import create_app
 from services.rapports.consumers import subscriptions
 from services.rapports.settings import RapportsSettings
-from services.rapports.store import LAYOUT
+from services.rapports.store.collections import LAYOUT
 from services.rapports.tests.told import ACADEMIES, APPRENTISSAGE, FORMATION, Teller
 
 

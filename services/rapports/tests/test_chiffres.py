@@ -12,7 +12,8 @@ from kit.mongo import Database
 from proto.eleves.v1.candidatures_pb2 import CandidatureAccueil
 from services.rapports.consumers import recomputer
 from services.rapports.domain import Candidatures, EtatVoeu
-from services.rapports.store import Reads, keep_candidatures, verify
+from services.rapports.store.candidatures import keep_candidatures, verify
+from services.rapports.store.lectures import Reads
 from services.rapports.tests.told import candidature, gone, voeu
 
 pytestmark = pytest.mark.stack

@@ -16,7 +16,8 @@ from proto.offre.v1 import offre_pb2
 from services.rapports.__main__ import main
 from services.rapports.consumers import recomputer, subscriptions
 from services.rapports.settings import RapportsSettings
-from services.rapports.store import Reads, keep_candidatures
+from services.rapports.store.candidatures import keep_candidatures
+from services.rapports.store.lectures import Reads
 from services.rapports.tests.told import ACADEMIES, UAI, Teller, ask, candidature, chiffres, gone, voeu
 from socle.rubriques import Role
 from socle.testing.rights import grant, role

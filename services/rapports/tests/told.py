@@ -32,20 +32,19 @@ APPRENTISSAGE = offre_pb2.Formation(
     apprentissage=True,
 )
 
-QUERY = """
-query($r: [_Any!]!) {
-  _entities(representations: $r) {
-    ... on Formation {
-      id
-      rapport {
-        etat
-        du
-        chiffres { places voeuxConfirmes propositions acceptes enAttente refusFormation demissions calculeLe }
-      }
-    }
-  }
-}
-"""
+_CHIFFRES = "chiffres { places voeuxConfirmes propositions acceptes enAttente refusFormation demissions calculeLe }"
+QUERY = (
+    "query($r: [_Any!]!) { _entities(representations: $r) { ... on Formation { id rapport { etat du "
+    + _CHIFFRES
+    + " } } } }"
+)
+LISTE = (
+    "query($uai: ID!, $session: Int, $first: Int!, $after: String) {"
+    " rapports(uai: $uai, session: $session, first: $first, after: $after) {"
+    " totalCount pageInfo { hasNextPage endCursor } edges { node { libelle etat du formation { id } "
+    + _CHIFFRES
+    + " } } } }"
+)
 
 
 def voeu(formation: str, etat: str = "CONFIRME", *, propose: bool = False) -> VoeuAccueil:
@@ -104,9 +103,25 @@ class Teller:
 
 async def ask(serving: Serving, headers: dict[str, str], *ids: str) -> dict[str, Any]:
     """What the gateway would be told of these formations."""
-    representations = [{"__typename": "Formation", "id": id} for id in ids]
+    return await _ask(serving, headers, QUERY, r=[{"__typename": "Formation", "id": id} for id in ids])
+
+
+async def ask_list(
+    serving: Serving,
+    headers: dict[str, str],
+    uai: str = UAI,
+    *,
+    session: int | None = None,
+    first: int = 20,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """What it would be told of the reports of an establishment."""
+    return await _ask(serving, headers, LISTE, uai=uai, session=session, first=first, after=after)
+
+
+async def _ask(serving: Serving, headers: dict[str, str], query: str, **variables: Any) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
-        answer = await client.post("/graphql", json={"query": QUERY, "variables": {"r": representations}})
+        answer = await client.post("/graphql", json={"query": query, "variables": variables})
     found: dict[str, Any] = answer.json()
     return found
 

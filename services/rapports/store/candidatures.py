@@ -1,9 +1,8 @@
-"""What `rapports` keeps. The only module of this service with MongoDB's words."""
+"""The candidates of each formation, and the figures that are counted of them."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import batched
 from typing import Any
@@ -11,89 +10,18 @@ from typing import Any
 from pymongo import DeleteOne, ReplaceOne
 
 from kit.clock import technical_clock
-from kit.consumer.marks import mark, marks, transactions, waiting
+from kit.consumer.marks import mark, transactions, waiting
 from kit.consumer.messages import Batch, Received
-from kit.consumer.projections import GONE, RANK, projection
+from kit.consumer.projections import GONE, RANK
 from kit.consumer.subscriptions import Handler, Outcome
-from kit.mongo import Collection, Database, Document, Index, Transaction
-from kit.mongo.migrations import Layout
+from kit.mongo import Database, Document, Transaction
 from proto.eleves.v1 import candidatures_pb2
-from proto.offre.v1 import offre_pb2
-from services.rapports.domain import Candidatures, Comptage, Ecart, Formation, Voeu, compare, count, touched
-from socle.projections import habilitations
+from services.rapports.domain import Candidatures, Ecart, Voeu, compare, count, touched
+from services.rapports.store.collections import CANDIDATURES, CHIFFRES, MARQUES, read_comptage
 
-FORMATIONS = projection(
-    "formations",
-    fields={
-        "session": "int",
-        "uai": "string",
-        "academie": "string",
-        "libelle": "string",
-        "capacite": "int",
-        "apprentissage": "bool",
-    },
-    indexes=(Index(keys={"session": 1, "uai": 1}),),
-    purpose="savoir de quelles formations un rapport est dû",
-    readers="le service",
-    kept="la session et son archive",
-)
-CANDIDATURES = projection(
-    "candidatures",
-    fields={"voeux": "array"},
-    indexes=(Index(keys={"voeux.formation": 1}),),
-    purpose="compter les candidats des formations ; une ligne par candidat et académie, sans nom",
-    readers="le service",
-    kept="la session et son archive",
-)
-CHIFFRES = Collection(
-    name="chiffres",
-    required={**{figure.name: "int" for figure in fields(Candidatures)}, "calcule_le": "date"},
-    purpose="les chiffres généraux des rapports, une ligne par formation qui a un vœu confirmé",
-    readers="qui peut lire le rapport",
-    kept="la session et son archive",
-)
-MARQUES = marks("marques_chiffres", purpose="les formations dont les chiffres sont à calculer de nouveau")
-LAYOUT = Layout(collections=(FORMATIONS, CANDIDATURES, CHIFFRES, MARQUES, *habilitations.COLLECTIONS))
 COUNTED_TOGETHER = 10
 """Formations in a transaction: the largest have some ten thousand candidates."""
 _MARKED_TOGETHER = 500
-
-
-def formation_document(message: offre_pb2.Formation) -> Document:
-    """What is kept of a formation as `offre` publishes it."""
-    return {
-        "session": message.session,
-        "uai": message.uai,
-        "academie": message.academie,
-        "libelle": message.libelle,
-        "capacite": message.capacite,
-        "apprentissage": message.apprentissage,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Reads:
-    """What is read outside a transaction."""
-
-    database: Database
-
-    async def formations(self, ids: Iterable[str]) -> dict[str, Formation]:
-        """Those of `ids` that exist, by id."""
-        cursor = self.database[FORMATIONS.name].find({"_id": {"$in": list(ids)}, GONE: {"$exists": False}})
-        return {document["_id"]: _formation(document) for document in await cursor.to_list(None)}
-
-    async def comptages(self, ids: Iterable[str]) -> dict[str, Comptage]:
-        """The stored figures of those of `ids` that have any, by id."""
-        cursor = self.database[CHIFFRES.name].find({"_id": {"$in": list(ids)}})
-        return {document["_id"]: _comptage(document) for document in await cursor.to_list(None)}
-
-    async def unknown_formations(self) -> int:
-        """How many formations have figures, and wait for the offer to say what they are."""
-        counted, known = await asyncio.gather(
-            self.database[CHIFFRES.name].find({}, {"_id": 1}).to_list(None),
-            self.database[FORMATIONS.name].find({}, {"_id": 1}).to_list(None),
-        )
-        return len({row["_id"] for row in counted} - {row["_id"] for row in known})
 
 
 def keep_candidatures(database: Database, academie: str) -> Handler[candidatures_pb2.CandidatureAccueil]:
@@ -185,7 +113,7 @@ async def verify(database: Database) -> tuple[int, list[Ecart]]:
     async for row in database[CANDIDATURES.name].find({}):
         alike.update(_voeux(row))
     counted = count(alike.items())
-    stored = {row["_id"]: _comptage(row).candidatures async for row in database[CHIFFRES.name].find({})}
+    stored = {row["_id"]: read_comptage(row).candidatures async for row in database[CHIFFRES.name].find({})}
     formations = sorted({*counted, *stored})
     suspects = [id for id in formations if compare(id, stored.get(id), counted.get(id))]
     found: list[Ecart] = []
@@ -197,28 +125,11 @@ async def verify(database: Database) -> tuple[int, list[Ecart]]:
 async def _verify(transaction: Transaction, formations: Sequence[str]) -> list[Ecart]:
     under_way = await waiting(transaction, MARQUES.name, formations)
     rows = transaction[CHIFFRES.name].find({"_id": {"$in": list(formations)}}, session=transaction.session)
-    stored = {row["_id"]: _comptage(row).candidatures for row in await rows.to_list(None)}
+    stored = {row["_id"]: read_comptage(row).candidatures for row in await rows.to_list(None)}
     counted = await _count(transaction, formations)
     settled = [id for id in formations if id not in under_way]
     return [ecart for id in settled for ecart in compare(id, stored.get(id), counted.get(id))]
 
 
-def _formation(document: Document) -> Formation:
-    return Formation(
-        id=document["_id"],
-        session=document["session"],
-        uai=document["uai"],
-        academie=document["academie"],
-        libelle=document["libelle"],
-        capacite=document["capacite"],
-        apprentissage=document["apprentissage"],
-    )
-
-
 def _voeu(document: Document) -> Voeu:
     return Voeu(document["formation"], document["etat"], document["propose"])
-
-
-def _comptage(document: Document) -> Comptage:
-    figures = {figure.name: document[figure.name] for figure in fields(Candidatures)}
-    return Comptage(Candidatures(**figures), document["calcule_le"])
