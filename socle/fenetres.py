@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 PARIS = "Europe/Paris"
+_YEARS = range(2000, 2100)
+"""≈ ours: a mistyped year beyond them would have no instant in UTC, or mean nothing."""
 
 
 class CodeFenetre(StrEnum):
@@ -87,7 +91,7 @@ class Fenetre:
         fuseau: where midnight is, by its IANA name.
 
     Raises:
-        ValueError: the days are not in that order.
+        ValueError: the days are not in that order, or out of all measure, or there is no such zone; in French.
     """
 
     code: CodeFenetre
@@ -102,7 +106,12 @@ class Fenetre:
             raise ValueError(
                 f"{self.code.libelle} : l'ouverture, l'échéance et la fermeture doivent se suivre dans cet ordre"
             )
-        ZoneInfo(self.fuseau)
+        if any(day.year not in _YEARS for day in days):
+            raise ValueError(f"{self.code.libelle} : chaque date doit être entre {_YEARS[0]} et {_YEARS[-1]}")
+        if self.fuseau not in _zones():
+            raise ValueError(
+                f"« {self.fuseau[:40]} » n'est pas un fuseau horaire connu, donnez son nom IANA, comme Indian/Reunion"
+            )
 
     @property
     def debut(self) -> datetime:
@@ -150,6 +159,12 @@ class Fenetre:
 
     def _midnight(self, day: date) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.fuseau)).astimezone(UTC)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The zones of the pinned `tzdata`: those that every machine knows, whatever else this one has."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

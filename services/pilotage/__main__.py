@@ -70,7 +70,7 @@ def override(
             fermeture=_day(fermeture),
             fuseau=fuseau,
         )
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
 
     async def command(database: Database) -> None:

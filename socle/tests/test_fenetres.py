@@ -84,6 +84,22 @@ def test_a_window_whose_days_do_not_follow_each_other_is_refused() -> None:
         window(date(2025, 1, 10), date(2025, 2, 1), date(2025, 1, 31))
 
 
+@pytest.mark.parametrize(
+    "fuseau", ["Europe", "a" * 5000, "Europe/Lutece", "", "../etc/passwd", "/etc/passwd", "localtime", "a\0b"]
+)
+def test_a_zone_that_is_none_is_refused_in_french_whatever_was_typed(fuseau: str) -> None:
+    with pytest.raises(ValueError, match="n'est pas un fuseau horaire connu") as refused:
+        window(date(2025, 1, 10), None, None, fuseau)
+    assert len(str(refused.value)) < 150
+
+
+@pytest.mark.parametrize("year", [1, 1999, 2100, 9999])
+def test_a_year_out_of_all_measure_is_refused(year: int) -> None:
+    for days in ((date(year, 12, 31), None, None), (date(2000, 1, 1), None, date(year, 12, 31))):
+        with pytest.raises(ValueError, match=r"entre 2000 et 2099|dans cet ordre"):
+            window(*days)
+
+
 def test_a_refusal_says_when_it_opens_or_was_open() -> None:
     before = SIECLE.refusal(datetime(2024, 10, 1, tzinfo=UTC))
     assert before is not None

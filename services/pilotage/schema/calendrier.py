@@ -25,7 +25,7 @@ class AcademieInconnue(Refusal):
 
 
 class FenetreMalFormee(Refusal):
-    """Dates out of order, or a zone that does not exist."""
+    """Dates out of order or of no sensible year, or a zone that does not exist."""
 
     code = "FENETRE_MAL_FORMEE"
 
@@ -85,7 +85,7 @@ class FenetreInput:
         """The window.
 
         Raises:
-            FenetreMalFormee: dates out of order, or no such zone.
+            FenetreMalFormee: dates out of order or of no sensible year, or no such zone.
         """
         try:
             return fenetres.Fenetre(
@@ -95,7 +95,7 @@ class FenetreInput:
                 fermeture=self.fermeture,
                 fuseau=self.fuseau,
             )
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise FenetreMalFormee(f"Cette fenêtre n'est pas valable : {error}.", champ="fenetre") from error
 
 
