@@ -12,9 +12,9 @@ from typing import TypedDict, Unpack
 
 import click
 
-from generateur import fautes, offre, siecle, site_candidats
-from generateur.candidats import generate_dossiers, people_of, people_outside
-from generateur.dossiers import Dossier, Phase
+from generateur import fautes, marginales, offre, siecle, site_candidats
+from generateur.candidats import count_outside, generate_dossiers, people_of, people_outside
+from generateur.dossiers import Dossier, FormationOfferte, Phase
 from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.fautes import FauteEleve, FauteFichier
 from socle.academies import academie_by_slug
@@ -73,7 +73,7 @@ def write_offre(
 @click.argument("dossier", type=click.Path(path_type=Path))
 @click.option("--uai", required=True)
 @click.option("--session", default=_SESSION, show_default=True)
-@click.option("--terminales", default=192, show_default=True, help="Students of terminale.")
+@click.option("--terminales", default=marginales.TERMINALES_MEDIANE, show_default=True, help="Students of terminale.")
 @click.option("--autres", default=0, show_default=True, help="Students of other levels.")
 @click.option("--encodage", type=click.Choice([siecle.LATIN, siecle.UTF8]), default=siecle.LATIN, show_default=True)
 @click.option("--adresses", is_flag=True, help="ElevesAvecAdresses rather than ElevesSansAdresses.")
@@ -135,7 +135,7 @@ class _Draw(TypedDict):
 
     offre_csv: Path
     lycees: tuple[str, ...]
-    hors_lycee: int
+    hors_lycee: int | None
     session: int
     phase: str
 
@@ -147,7 +147,9 @@ _DRAW_OPTIONS = (
     click.option(
         "--lycee", "lycees", multiple=True, help="UAI=TERMINALES, several times: as the command siecle made it."
     ),
-    click.option("--hors-lycee", default=0, show_default=True, help="Candidates who are in no lycée."),
+    click.option(
+        "--hors-lycee", type=int, help="Candidates who are in no lycée; by default a third of all, as in the nation."
+    ),
     click.option("--session", default=_SESSION, show_default=True),
     click.option("--phase", type=click.Choice([phase.name for phase in Phase]), default="VOEUX", show_default=True),
 )
@@ -183,13 +185,21 @@ def play_candidats(graine: int, kafka: str, prefixe: str, **draw: Unpack[_Draw])
 
 def _dossiers(graine: int, draw: _Draw) -> Iterator[Dossier]:
     session = draw["session"]
-    with draw["offre_csv"].open(encoding="utf-8", newline="") as text:
-        formations = offre.formations_offertes(csv.DictReader(text, delimiter=";"), session=session)
+    formations = _read_formations(draw["offre_csv"], session)
     sized = (text.partition("=") for text in draw["lycees"])
     ecoles = (generate_ecole(uai, session=session, terminales=int(n or 0), seed=graine) for uai, _, n in sized)
-    inside = chain.from_iterable(people_of(ecole, seed=graine) for ecole in ecoles)
-    people = chain(inside, people_outside(draw["hors_lycee"], seed=graine))
+    inside = [personne for ecole in ecoles for personne in people_of(ecole, seed=graine)]
+    hors_lycee = count_outside(inside) if draw["hors_lycee"] is None else draw["hors_lycee"]
+    people = chain(inside, people_outside(hors_lycee, seed=graine))
     return generate_dossiers(people, formations, session=session, phase=Phase[draw["phase"]], seed=graine)
+
+
+def _read_formations(path: Path, session: int) -> list[FormationOfferte]:
+    with path.open(encoding="utf-8", newline="") as text:
+        try:
+            return offre.formations_offertes(csv.DictReader(text, delimiter=";"), session=session)
+        except ValueError as error:
+            raise click.BadParameter(f"{path}: {error}", param_hint="--offre") from None
 
 
 def _say(text: str) -> None:

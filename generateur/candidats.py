@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate
 
 from generateur import marginales
 from generateur.dossiers import Dossier, EtatVoeu, FormationOfferte, Personne, Phase, Voeu
@@ -32,6 +33,12 @@ def people_of(ecole: Ecole, *, seed: int) -> Iterator[Personne]:
                 serie=eleve.serie,
                 boursier=eleve.bourse is not None,
             )
+
+
+def count_outside(inside: Iterable[Personne]) -> int:
+    """How many candidates are in no lycée beside those students, at the documented share of all candidates."""
+    registered = sum(map(_part_inscrite, inside))
+    return round(registered * marginales.PART_HORS_LYCEE / (1 - marginales.PART_HORS_LYCEE))
 
 
 def people_outside(count: int, *, seed: int) -> Iterator[Personne]:
@@ -66,7 +73,7 @@ def generate_dossiers(
 
 @dataclass(frozen=True, slots=True)
 class _Offre:
-    """The formations by type, with their weights in the draw: larger ones are wished for more."""
+    """The formations by type, with their running weights in the draw: larger ones are wished for more."""
 
     by_type: Mapping[TypeFormation, tuple[FormationOfferte, ...]]
     weights: Mapping[TypeFormation, tuple[int, ...]]
@@ -75,20 +82,35 @@ class _Offre:
     def of(cls, formations: Sequence[FormationOfferte]) -> "_Offre":
         types = [t for t in TypeFormation if any(f.type is t for f in formations)]
         by_type = {t: tuple(f for f in formations if f.type is t) for t in types}
-        return cls(by_type, {t: tuple(max(1, f.capacite) for f in offered) for t, offered in by_type.items()})
+        weights = {t: tuple(accumulate(max(1, f.capacite) for f in offered)) for t, offered in by_type.items()}
+        return cls(by_type, weights)
 
-    def draw(self, rng: random.Random, kind: TypeFormation) -> FormationOfferte:
-        return rng.choices(self.by_type[kind], self.weights[kind])[0]
+    def draw(self, rng: random.Random, count: int) -> list[FormationOfferte]:
+        """The wishes of one candidate: `count` different formations, or all there are.
 
-    def draw_types(self, rng: random.Random, count: int) -> list[TypeFormation]:
-        """The types of the wishes of one candidate: each has a few in mind, so that all have not all of them.
-
-        The few are drawn at the national shares, with replacement, and so all wishes together keep those shares.
+        Each candidate has a few types in mind, so that all have not all of them. The few are drawn at the national
+        shares, with replacement, and so all wishes together keep those shares. Who has wished for all of them looks
+        elsewhere.
         """
-        types = list(self.by_type)
+        left = {kind: len(offered) for kind, offered in self.by_type.items()}
+        chosen: dict[str, FormationOfferte] = {}
         few = 1 if rng.random() < marginales.PART_UNE_SEULE_FILIERE else rng.choice(marginales.FILIERES_EN_TETE)
-        en_tete = rng.choices(types, [marginales.PART_DES_VOEUX[t] for t in types], k=few)
-        return rng.choices(en_tete, k=count)
+        en_tete = _draw_types(rng, list(left), few)
+        for _ in range(min(count, sum(left.values()))):
+            en_tete = [t for t in en_tete if left[t]] or _draw_types(rng, [t for t, n in left.items() if n], 1)
+            kind = rng.choice(en_tete)
+            while (formation := self._draw_one(rng, kind)).id in chosen:
+                pass
+            chosen[formation.id] = formation
+            left[kind] -= 1
+        return list(chosen.values())
+
+    def _draw_one(self, rng: random.Random, kind: TypeFormation) -> FormationOfferte:
+        return rng.choices(self.by_type[kind], cum_weights=self.weights[kind])[0]
+
+
+def _draw_types(rng: random.Random, types: Sequence[TypeFormation], count: int) -> list[TypeFormation]:
+    return rng.choices(types, [marginales.PART_DES_VOEUX[t] for t in types], k=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +155,7 @@ class _Annee:
     def _draw_voeux(self, rng: random.Random, offre: _Offre) -> "list[_VoeuTire]":
         mean = marginales.VOEUX_PAR_CANDIDAT / (1 - marginales.PART_SANS_VOEU)
         count = 1 + _poisson(rng, mean - 1)
-        chosen = {f.id: f for f in (offre.draw(rng, kind) for kind in offre.draw_types(rng, count))}
+        chosen = offre.draw(rng, count)
         confirmed = [rng.random() >= marginales.PART_NON_CONFIRMEE for _ in chosen]
         # Those of whom no wish has an answer make up for themselves in the mean of the others.
         lucky = rng.random() >= marginales.PART_SANS_PROPOSITION
@@ -142,7 +164,7 @@ class _Annee:
         start = self.inscrit_le or self.jours.ouverture
         return [
             _VoeuTire(rng, formation, self.jours, start, confirmed=ok, proposed=ok and lucky and rng.random() < share)
-            for formation, ok in zip(chosen.values(), confirmed, strict=True)
+            for formation, ok in zip(chosen, confirmed, strict=True)
         ]
 
     def at(self, phase: Phase) -> Dossier:
@@ -193,7 +215,7 @@ class _VoeuTire:
         self.jours = jours
         self.formule_le = _day(rng, start, jours.fin_voeux)
         self.confirme_le = _day(rng, self.formule_le, jours.fin_confirmation) if confirmed else None
-        self.rang = rng.randint(1, max(1, 4 * formation.capacite))
+        self.rang = rng.randint(1, max(1, marginales.RANGS_PAR_PLACE * formation.capacite))
         self.proposition_le = _proposition_day(rng, jours) if proposed else None
         self.refuse = formation.selective and rng.random() < marginales.PART_REFUSEE
         self.envie = rng.random()
@@ -232,7 +254,7 @@ class _VoeuTire:
 
     def _answer_day(self) -> date:
         proposed = self.proposition_le or self.jours.admission
-        return min(proposed + timedelta(days=2), self.jours.fin_admission)
+        return min(proposed + timedelta(days=marginales.JOURS_DE_REPONSE), self.jours.fin_admission)
 
 
 def _part_inscrite(personne: Personne) -> float:
@@ -246,7 +268,7 @@ def _proposition_day(rng: random.Random, jours: _Jours) -> date:
     """Two proposals in three on the first day, the others ever fewer."""
     if rng.random() < marginales.PROPOSITIONS_PREMIER_JOUR / marginales.PROPOSITIONS:
         return jours.admission
-    later = 1 + int(rng.expovariate(1 / 10))
+    later = 1 + int(rng.expovariate(1 / marginales.JOURS_AVANT_PROPOSITION))
     return min(jours.admission + timedelta(days=later), jours.fin_admission)
 
 

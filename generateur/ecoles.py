@@ -89,12 +89,6 @@ def generate_ecole(uai: str, *, session: int, terminales: int, autres: int = 0, 
     )
 
 
-def size_of_lycee(rng: random.Random) -> int:
-    """A number of students of terminale: half of the lycées have the median or less."""
-    spread = rng.lognormvariate(math.log(marginales.TERMINALES_MEDIANE), 0.55)
-    return max(20, min(marginales.TERMINALES_MAXIMUM, round(spread)))
-
-
 def alter(ecole: Ecole, *, part: float, seed: int, departs: int = 0, arrivees: int = 0) -> Ecole:
     """The same lycée a month later: `part` of its students changed in one thing, some gone, some come."""
     rng = random.Random(f"suite-{ecole.uai}-{seed}")  # noqa: S311 - fictitious data
@@ -136,8 +130,8 @@ def _other_classes(rng: random.Random, students: int) -> Iterator[_Classe]:
 def _eleve(
     rng: random.Random, uai: str, session: int, rank: int, serie: Serie | None, mef: Mef, classe: str
 ) -> EleveFictif:
-    feminine = rng.random() < marginales.PART_FEMININE.get(serie or Serie.GENERALE, 0.5)
-    prenoms = rng.sample(PRENOMS_FEMININS if feminine else PRENOMS_MASCULINS, rng.choice((1, 1, 2, 3)))
+    feminine = rng.random() < _part_feminine(serie)
+    prenoms = rng.sample(PRENOMS_FEMININS if feminine else PRENOMS_MASCULINS, rng.choice(marginales.NOMBRES_DE_PRENOMS))
     nom = (rng.choice(DEBUTS_DE_NOMS) + rng.choice(FINS_DE_NOMS)).upper()
     number = int(uai[:7]) * 10_000 + rank
     doublement = rng.random() < marginales.PART_DOUBLANTE
@@ -147,7 +141,7 @@ def _eleve(
         ine_rnie=_ine_rnie(number),
         ine_bea=_ine_bea(number) if uai[0] == "0" and rng.random() < marginales.PART_AVEC_INE_BEA else None,
         nom=nom,
-        nom_usage=rng.choice(DEBUTS_DE_NOMS).upper() + "EL" if rng.random() < 0.02 else None,
+        nom_usage=rng.choice(DEBUTS_DE_NOMS).upper() + "EL" if rng.random() < marginales.PART_AVEC_NOM_USAGE else None,
         prenoms=tuple(prenoms),
         naissance=date(session - 18 - doublement, 1, 1) + timedelta(days=rng.randrange(365)),
         sexe="2" if feminine else "1",
@@ -156,12 +150,16 @@ def _eleve(
         classe=classe,
         options=_options(rng, serie),
         courriel=_courriel(rng, prenoms[0], nom, number),
-        bourse=rng.choice("1367") if rng.random() < marginales.PART_BOURSIERE else None,
+        bourse=rng.choice(marginales.BOURSES) if rng.random() < marginales.PART_BOURSIERE else None,
         statut="AP" if apprenti else "ST",
-        regime=rng.choice(("0", "2", "3", "24")),
+        regime=rng.choice(marginales.REGIMES),
         doublement=doublement,
         entree=date(session - 3, 9, 1),
     )
+
+
+def _part_feminine(serie: Serie | None) -> float:
+    return marginales.PART_FEMININE_AUTRES_NIVEAUX if serie is None else marginales.PART_FEMININE[serie]
 
 
 def _ine_rnie(number: int) -> str:
@@ -179,7 +177,7 @@ def _options(rng: random.Random, serie: Serie | None) -> tuple[tuple[str, str], 
     langues = [(code, "O") for code in rng.sample(LANGUES, 2)]
     communes = [(code, "S") for code in TRONC_COMMUN]
     specialites = [(code, "O") for code in rng.sample(SPECIALITES, 2)] if serie is Serie.GENERALE else []
-    facultative = [(rng.choice(FACULTATIVES), "F")] if rng.random() < 0.2 else []
+    facultative = [(rng.choice(FACULTATIVES), "F")] if rng.random() < marginales.PART_OPTION_FACULTATIVE else []
     return (*communes, *langues, *specialites, *facultative)
 
 

@@ -1,4 +1,4 @@
-"""Every proportion the generator draws from, in one place: documented, or assumed (≈)."""
+"""Every proportion that the generator draws from, in one place: documented, or assumed (≈)."""
 
 from socle.formations import TypeFormation
 from socle.series import Serie
@@ -17,6 +17,23 @@ PART_DES_VOEUX = {
     TypeFormation.EFTS: 0.4,
     TypeFormation.AUTRE: 6.4,
 }
+PART_DES_FORMATIONS = {
+    # Of the 14,252 formations of the 2025 offer (domaine.md §9), in percent.
+    TypeFormation.L: 21.4,
+    TypeFormation.BTS: 37.5,
+    TypeFormation.IFSI: 2.4,
+    TypeFormation.BUT: 5.8,
+    TypeFormation.CPGE: 6.9,
+    TypeFormation.PASS: 2.0,
+    TypeFormation.INGENIEUR: 4.1,
+    TypeFormation.LAS: 3.6,
+    TypeFormation.ECOLE_COMMERCE: 1.8,
+    TypeFormation.EFTS: 1.7,
+    TypeFormation.AUTRE: 12.7,
+}
+PART_EGALE = 0.5
+"""≈ of an offer, spread evenly over the types: in a small one too, candidates find enough of each to wish for."""
+TYPES_DES_LYCEES = (TypeFormation.BTS, TypeFormation.CPGE, TypeFormation.AUTRE)  # ≈ those that lycées offer
 PART_PUBLIQUE = 0.78  # ≈ host establishments of the public sector
 NON_SELECTIVES = frozenset({TypeFormation.L, TypeFormation.LAS, TypeFormation.PASS})
 CAPACITES = {
@@ -35,6 +52,15 @@ CAPACITES = {
 }
 VOEUX_PAR_PLACE = (2.4, 0.9)  # ≈ log-normal; the 2025 offer file has 947 wishes and 54 places a formation
 PART_REMPLIE = (0.5, 1.0)  # ≈ share of the places taken, least and most
+LATITUDES, LONGITUDES = (48, 49), (2, 3)  # ≈ somewhere around Paris, in degrees
+POURCENTAGES_PASSES = {
+    # ≈ least and most of what the file tells of the session before
+    "pct_bours_candidats": (5, 40),
+    "pct_bours_admis": (5, 45),
+    "taux_acces_ens": (5, 100),
+    "pct_f": (0, 100),
+    "pct_aca_orig_idf": (30, 100),
+}
 PART_LYCEES_ACCUEIL = 0.57  # 2,117 of 3,697 lycées have formations (domaine.md §1 and §4)
 
 # --- students of terminale
@@ -66,12 +92,18 @@ PART_FEMININE = {
     Serie.S2TMD: 0.55,
     Serie.PRO: 0.42,
 }
-TERMINALES_MEDIANE, TERMINALES_MAXIMUM = 192, 770  # domaine.md §5.3, by lycée
+TERMINALES_MEDIANE = 192  # domaine.md §5.3, by lycée
 ELEVES_PAR_CLASSE = 34  # ≈ the most in a class of terminale
 PART_BOURSIERE = 0.22  # ≈ the mean share among candidates in the 2025 offer file is 21 %
 PART_DOUBLANTE = 0.03  # ≈
 PART_APPRENTIE_PRO = 0.05  # ≈ of the professional série
 PART_AVEC_INE_BEA = 0.30  # ≈
+PART_FEMININE_AUTRES_NIVEAUX = 0.5  # ≈
+PART_AVEC_NOM_USAGE = 0.02  # ≈
+NOMBRES_DE_PRENOMS = (1, 1, 2, 3)  # ≈ drawn evenly
+PART_OPTION_FACULTATIVE = 0.2  # ≈
+REGIMES = ("0", "2", "3", "24")  # ≈ SIECLE's codes of the common ones, drawn evenly
+BOURSES = "1367"  # SIECLE's codes of the national scholarships (domaine.md §5.1), drawn evenly but for code 8
 PART_SANS_COURRIEL = 0.02  # ≈
 PART_COURRIEL_INVALIDE = 0.005  # ≈
 PART_COURRIEL_PARTAGE = 0.006  # ≈ siblings with one address (domaine.md §5.1)
@@ -99,3 +131,6 @@ PART_ACCEPTANTE = 0.85  # ≈ of those with a proposal
 PART_DEMISSIONNAIRE = 0.04  # ≈ candidates who leave the procedure during the admission
 PART_REFUSEE = 0.25  # ≈ of the wishes without a proposal in a selective formation
 PART_CORDEES = 0.05  # ≈
+RANGS_PAR_PLACE = 4  # ≈ how far waiting lists go
+JOURS_AVANT_PROPOSITION = 10  # ≈ mean of those that do not come on the first day
+JOURS_DE_REPONSE = 2  # ≈

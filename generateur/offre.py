@@ -2,23 +2,15 @@
 
 import csv
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, cycle, islice
 from pathlib import Path
 
+from generateur import marginales
 from generateur.dossiers import FormationOfferte
-from generateur.marginales import (
-    CAPACITES,
-    NON_SELECTIVES,
-    PART_DES_VOEUX,
-    PART_LYCEES_ACCUEIL,
-    PART_PUBLIQUE,
-    PART_REMPLIE,
-    VOEUX_PAR_PLACE,
-)
 from generateur.noms import COMMUNES, NOMS_DE_LYCEES, SPECIALITES
-from socle.academies import ACADEMIES, Academie
+from socle.academies import ACADEMIES, Academie, uai_prefixes
 from socle.formations import TypeFormation
 from socle.identifiants import uai_letter
 
@@ -35,9 +27,6 @@ _FILIERES = {
     TypeFormation.ECOLE_COMMERCE: "Ecole de Commerce",
     TypeFormation.AUTRE: "Autre formation",
 }
-_CORSICA = {"2A": "620", "2B": "720"}
-"""How UAI numbers write the two départements that have a letter."""
-_IN_A_LYCEE = (TypeFormation.BTS, TypeFormation.CPGE, TypeFormation.AUTRE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +63,27 @@ def generate(academie: Academie, *, lycees: int, superieurs: int, formations: in
     """
     rng = random.Random(f"offre-{academie.slug}-{seed}")  # noqa: S311 - fictitious data
     etablissements = tuple(_etablissements(rng, academie, lycees, superieurs))
-    hosts = [e for e in etablissements if not e.lycee or rng.random() < PART_LYCEES_ACCUEIL] or [etablissements[0]]
-    rows = tuple(_formation(rng, rng.choice(hosts), rank) for rank in range(formations))
+    hosts = [e for e in etablissements if not e.lycee or rng.random() < marginales.PART_LYCEES_ACCUEIL]
+    by_type = _hosts_by_type(hosts or [etablissements[0]])
+    kinds = _types(rng, tuple(by_type), formations)
+    rows = tuple(_formation(rng, rng.choice(by_type[kind]), kind, rank) for rank, kind in enumerate(kinds))
     return Offre(etablissements, rows)
+
+
+def _hosts_by_type(hosts: Sequence[Etablissement]) -> dict[TypeFormation, Sequence[Etablissement]]:
+    """Who may offer each type: lycées what lycées offer, the others the rest."""
+    lycees, others = [host for host in hosts if host.lycee], [host for host in hosts if not host.lycee]
+    either = {kind: lycees or others if kind in marginales.TYPES_DES_LYCEES else others for kind in _FILIERES}
+    return {kind: found for kind, found in either.items() if found}
+
+
+def _types(rng: random.Random, types: Sequence[TypeFormation], count: int) -> list[TypeFormation]:
+    """The types of `count` formations, in no order: some of each, the others at the national shares."""
+    even = int(count * marginales.PART_EGALE)
+    kinds = list(islice(cycle(types), even))
+    kinds += rng.choices(types, [marginales.PART_DES_FORMATIONS[t] for t in types], k=count - even)
+    rng.shuffle(kinds)
+    return kinds
 
 
 def generate_nation(*, lycees: int, superieurs: int, formations: int, seed: int) -> Offre:
@@ -119,7 +126,7 @@ def _etablissements(rng: random.Random, academie: Academie, lycees: int, superie
             uai=digits + uai_letter(digits),
             nom=f"{kind} {NOMS_DE_LYCEES[rank % len(NOMS_DE_LYCEES)]} ({commune})",
             commune=commune,
-            secteur="Public" if rng.random() < PART_PUBLIQUE else "Privé",
+            secteur="Public" if rng.random() < marginales.PART_PUBLIQUE else "Privé",
             academie=academie,
             lycee=is_lycee,
         )
@@ -127,19 +134,16 @@ def _etablissements(rng: random.Random, academie: Academie, lycees: int, superie
 
 def _uai_digits(academie: Academie, rank: int) -> str:
     """Numbers from 9000 on in each département: real ones are lower."""
-    departements = [d for d in academie.departements if d in _CORSICA or academie.slug != "corse"]
+    prefixes = uai_prefixes(academie)
     turn, number = divmod(rank, 1000)
-    if turn >= len(departements):
-        raise ValueError(f"{academie.nom}: {rank + 1} establishments, {len(departements)} thousand numbers")
-    departement = departements[turn]
-    return f"{_CORSICA.get(departement, departement).zfill(3)}9{number:03d}"
+    if turn >= len(prefixes):
+        raise ValueError(f"{academie.nom}: {rank + 1} establishments, {len(prefixes)} thousand numbers")
+    return f"{prefixes[turn]}9{number:03d}"
 
 
-def _formation(rng: random.Random, host: Etablissement, rank: int) -> dict[str, str]:
-    types = _IN_A_LYCEE if host.lycee else tuple(PART_DES_VOEUX)
-    kind = rng.choices(types, [PART_DES_VOEUX[t] for t in types])[0]
-    least, most = CAPACITES[kind]
-    capacite = rng.randint(least, most)
+def _formation(rng: random.Random, host: Etablissement, kind: TypeFormation, rank: int) -> dict[str, str]:
+    capacite = rng.randint(*marginales.CAPACITES[kind])
+    latitude, longitude = rng.uniform(*marginales.LATITUDES), rng.uniform(*marginales.LONGITUDES)
     return {
         "cod_uai": host.uai,
         "g_ea_lib_vx": host.nom,
@@ -148,8 +152,8 @@ def _formation(rng: random.Random, host: Etablissement, rank: int) -> dict[str, 
         "acad_mies": host.academie.nom,
         "lib_for_voe_ins": f"{_FILIERES[kind]} - {rng.choice(SPECIALITES)}",
         "fili": _FILIERES[kind],
-        "select_form": "formation non sélective" if kind in NON_SELECTIVES else "formation sélective",
-        "g_olocalisation_des_formations": f"{rng.uniform(48, 49):.5f}, {rng.uniform(2, 3):.5f}",
+        "select_form": "formation non sélective" if kind in marginales.NON_SELECTIVES else "formation sélective",
+        "g_olocalisation_des_formations": f"{latitude:.5f}, {longitude:.5f}",
         "capa_fin": str(capacite),
         CODE: f"{host.academie.code}{rank:05d}",
         **_past_figures(rng, capacite),
@@ -161,13 +165,9 @@ def _past_figures(rng: random.Random, capacite: int) -> dict[str, str]:
     general = rng.uniform(0, 100)
     techno = rng.uniform(0, 100 - general)
     return {
-        "voe_tot": str(round(capacite * rng.lognormvariate(*VOEUX_PAR_PLACE))),
-        "acc_tot": str(round(capacite * rng.uniform(*PART_REMPLIE))),
-        "pct_bours_candidats": f"{rng.uniform(5, 40):.2f}",
-        "pct_bours_admis": f"{rng.uniform(5, 45):.2f}",
-        "taux_acces_ens": f"{rng.uniform(5, 100):.1f}",
-        "pct_f": f"{rng.uniform(0, 100):.2f}",
-        "pct_aca_orig_idf": f"{rng.uniform(30, 100):.1f}",
+        "voe_tot": str(round(capacite * rng.lognormvariate(*marginales.VOEUX_PAR_PLACE))),
+        "acc_tot": str(round(capacite * rng.uniform(*marginales.PART_REMPLIE))),
+        **{name: f"{rng.uniform(*bounds):.1f}" for name, bounds in marginales.POURCENTAGES_PASSES.items()},
         "pct_bg": f"{general:.1f}",
         "pct_bt": f"{techno:.1f}",
         "pct_bp": f"{100 - general - techno:.1f}",
@@ -181,17 +181,24 @@ def write_offre(offre: Offre, path: Path, *, codes: bool = True) -> None:
 
 
 def formations_offertes(rows: Iterable[Mapping[str, str]], *, session: int) -> list[FormationOfferte]:
-    """What candidates may wish for, of rows that have the official code."""
+    """What candidates may wish for, of rows that have the official code.
+
+    Raises:
+        ValueError: they have not.
+    """
     types = {filiere: kind for kind, filiere in _FILIERES.items()}
-    return [
-        FormationOfferte(
-            id=f"{session}/{row[CODE]}",
-            type=types[row["fili"]],
-            selective=row["select_form"] == "formation sélective",
-            capacite=int(row["capa_fin"]),
-        )
-        for row in rows
-    ]
+    try:
+        return [
+            FormationOfferte(
+                id=f"{session}/{row[CODE]}",
+                type=types[row["fili"]],
+                selective=row["select_form"] == "formation sélective",
+                capacite=int(row["capa_fin"]),
+            )
+            for row in rows
+        ]
+    except KeyError as error:
+        raise ValueError(f"the offer has no {error}: candidates wish for formations by their official code") from None
 
 
 def write_lycees(offre: Offre, path: Path) -> None:

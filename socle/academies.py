@@ -114,12 +114,15 @@ _OUTRE_MER = {"983": "nouvelle-caledonie", "984": "polynesie-francaise"}
 _SHARED = frozenset({"975", "977", "978", "200", "201", "202", "206"})
 """Départements that the ministry attaches to an académie while their place has its own, or that no UAI begins with."""
 
-_BY_UAI_PREFIX = _OUTRE_MER | {
-    _DEPARTEMENTS_UAI.get(departement, departement.zfill(3)): academie.slug
-    for academie in ACADEMIES
-    for departement in academie.departements
-    if departement not in _SHARED
-}
+
+def uai_prefixes(academie: Academie) -> tuple[str, ...]:
+    """The three digits with which the UAI of its establishments begin, one for each département that has some."""
+    departements = (d for d in academie.departements if d not in _SHARED)
+    beyond = (prefix for prefix, slug in _OUTRE_MER.items() if slug == academie.slug)
+    return (*(_DEPARTEMENTS_UAI.get(d, d.zfill(3)) for d in departements), *beyond)
+
+
+_BY_UAI_PREFIX = {prefix: academie.slug for academie in ACADEMIES for prefix in uai_prefixes(academie)}
 
 
 def _slug(name: str) -> str:

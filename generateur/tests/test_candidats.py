@@ -16,9 +16,8 @@ from socle.formations import L1_OU_PASS, TypeFormation
 from socle.series import Serie
 
 SHAKES = {"shake_128", "shake_256"}
-# As many of each type as candidates may wish for without meeting the same twice too often.
 OFFRE = [
-    FormationOfferte(f"2025/{kind}-{n}", kind, kind not in L1_OU_PASS, 40) for kind in TypeFormation for n in range(300)
+    FormationOfferte(f"2025/{kind}-{n}", kind, kind not in L1_OU_PASS, 40) for kind in TypeFormation for n in range(40)
 ]
 PEOPLE = [
     Personne(numero=f"C{n}", ine=f"{n:09d}AB", uai="0779000P", serie=Serie.GENERALE, boursier=n % 4 == 0)
@@ -136,6 +135,17 @@ def test_candidates_wish_for_the_formations_of_a_generated_offer() -> None:
     known = {formation.id: formation.type for formation in offered}
     for dossier in states:
         assert all(known[voeu.formation] is voeu.type for voeu in dossier.voeux)
+
+
+def test_in_a_small_offer_candidates_look_beyond_the_types_they_have_in_mind_and_wish_for_all_there_is_at_most() -> (
+    None
+):
+    few = [formation for formation in OFFRE if formation.id.endswith(("-0", "-10"))]
+    states = list(generate_dossiers(PEOPLE[:300], few, session=2025, phase=Phase.VOEUX, seed=1))
+    assert len(few) == 2 * len(TypeFormation)
+    counts = [len(dossier.voeux) for dossier in states if dossier.voeux]
+    assert sum(counts) / len(counts) > 13
+    assert max(counts) == len(few)
 
 
 def test_without_any_formation_nobody_wishes_for_anything() -> None:

@@ -94,3 +94,20 @@ def test_candidates_are_written_one_a_line_and_are_those_of_the_lycee(tmp_path: 
     assert all(state["ine"] in known for state in states[:30])
     assert {state["uai"] for state in states[30:]} == {None}
     assert any(voeu["etat"] == "FORMULE" for state in states for voeu in state["voeux"])
+
+
+def test_without_being_told_a_third_of_the_candidates_are_in_no_lycee(tmp_path: Path) -> None:
+    run("offre", tmp_path, "--formations", 40)
+    run("candidats", tmp_path / "candidats.jsonl", "--offre", tmp_path / "offre.csv", "--lycee", "0779000P=400")
+    states = [json.loads(line) for line in (tmp_path / "candidats.jsonl").read_text(encoding="utf-8").splitlines()]
+    registered = [state for state in states if state["inscrit_le"]]
+    # 980,117 candidates, 648,000 students of terminale (domaine.md §5.3).
+    assert sum(state["uai"] is None for state in registered) / len(registered) == pytest.approx(0.339, abs=0.02)
+
+
+def test_an_offer_without_official_codes_is_refused_by_name(tmp_path: Path) -> None:
+    run("offre", tmp_path, "--formations", 20, "--sans-codes")
+    offre = str(tmp_path / "offre.csv")
+    result = CliRunner().invoke(main, ["candidats", str(tmp_path / "c.jsonl"), "--offre", offre])
+    assert result.exit_code == 2
+    assert f"Invalid value for --offre: {offre}: the offer has no 'cod_aff_form'" in result.output

@@ -1,14 +1,12 @@
 """Fictitious lycées: plausible, of any size, at the shares of the table, and the same for the same seed."""
 
-import random
 from collections import Counter
 from dataclasses import replace
-from statistics import median
 
 import pytest
 
 from generateur import marginales
-from generateur.ecoles import alter, generate_ecole, size_of_lycee
+from generateur.ecoles import alter, generate_ecole
 from generateur.fautes import FauteEleve, FauteFichier, spoil, with_faults
 from generateur.nomenclature import AUTRES_NIVEAUX, TERMINALES
 from generateur.siecle import LATIN, UTF8, write_eleves, write_nomenclature, write_structures, zipped
@@ -89,13 +87,6 @@ def test_classes_follow_the_shares_of_the_series() -> None:
 def test_a_share_of_the_students_are_boursiers() -> None:
     eleves = generate_ecole(UAI, session=2025, terminales=3000, seed=1).eleves
     assert sum(e.bourse is not None for e in eleves) / 3000 == pytest.approx(marginales.PART_BOURSIERE, abs=0.03)
-
-
-def test_half_of_the_lycees_have_the_median_or_less_and_none_more_than_the_largest() -> None:
-    rng = random.Random(1)
-    sizes = [size_of_lycee(rng) for _ in range(2000)]
-    assert median(sizes) == pytest.approx(marginales.TERMINALES_MEDIANE, rel=0.05)
-    assert max(sizes) == marginales.TERMINALES_MAXIMUM
 
 
 def test_a_month_later_the_share_asked_for_has_changed() -> None:

@@ -1,13 +1,15 @@
 """The generator of offers: the same seed gives the same bytes, in the shape of the national files."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from generateur.marginales import PART_DES_VOEUX
-from generateur.offre import generate, write_lycees, write_offre
+from generateur.marginales import PART_DES_FORMATIONS, PART_DES_VOEUX
+from generateur.offre import formations_offertes, generate, write_lycees, write_offre
 from socle.academies import academie_by_slug
+from socle.formations import TypeFormation
 from socle.identifiants import parse_uai_origine
 
 
@@ -31,5 +33,21 @@ def test_every_establishment_has_a_valid_number_of_its_own_in_any_academie(slug:
         assert len(list(csv.DictReader(text, delimiter=";"))) == 400
 
 
-def test_the_shares_of_wishes_make_a_hundred_percent() -> None:
-    assert sum(PART_DES_VOEUX.values()) == pytest.approx(100, abs=0.1)
+def test_the_shares_of_wishes_and_of_formations_make_a_hundred_percent() -> None:
+    assert sum(PART_DES_VOEUX.values()) == pytest.approx(100, abs=0.2)
+    assert sum(PART_DES_FORMATIONS.values()) == pytest.approx(100, abs=0.2)
+
+
+def test_a_small_offer_too_has_some_formations_of_every_type_and_lycees_offer_what_lycees_do() -> None:
+    offre = generate(academie_by_slug("creteil"), lycees=12, superieurs=4, formations=220, seed=1)
+    counted = Counter(formation.type for formation in formations_offertes(offre.formations, session=2025))
+    assert counted.total() == 220
+    assert min(counted[kind] for kind in TypeFormation) >= 10
+    lycees = {e.uai for e in offre.etablissements if e.lycee}
+    assert {row["fili"] for row in offre.formations if row["cod_uai"] in lycees} == {"BTS", "CPGE", "Autre formation"}
+
+
+def test_lycees_without_any_other_host_offer_all_there_is() -> None:
+    offre = generate(academie_by_slug("creteil"), lycees=1, superieurs=0, formations=20, seed=1)
+    assert {row["fili"] for row in offre.formations} == {"BTS", "CPGE", "Autre formation"}
+    assert len(offre.formations) == 20

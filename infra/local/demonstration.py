@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ _LYCEES = {"creteil": ("CRÉTEIL", (192, 150, 90, 60)), "rennes": ("RENNES", (13
 """By short name: the académie as the file of lycées calls it, and how many students of terminale its lycées have."""
 ACADEMIES = tuple(_LYCEES)
 """The académies of the demonstration: the first one's students are not all those of the nation."""
-HORS_LYCEE = 120
-"""Candidates of the demonstration who are in no lycée."""
+_FORMATIONS = 260
+"""By académie: of the rarest type too there are more than a candidate who has only that one in mind wishes for."""
 _MARK = "demonstration-chargee"
 
 
@@ -61,6 +62,18 @@ def lycees(folder: Path) -> dict[str, int]:
     return {uai: terminales for academie in ACADEMIES for uai, terminales in lycees_of(folder, academie).items()}
 
 
+def offre(folder: Path) -> list[str]:
+    """The command of `generateur` that writes the offer and the lycées."""
+    chosen = chain.from_iterable(("--academie", academie) for academie in ACADEMIES)
+    return ["offre", str(folder), *chosen, "--formations", str(_FORMATIONS)]
+
+
+def candidats(folder: Path) -> list[str]:
+    """What tells `generateur` which candidates there are: the students, and as many others as in the nation."""
+    sized = chain.from_iterable(("--lycee", f"{uai}={terminales}") for uai, terminales in lycees(folder).items())
+    return ["--offre", str(folder / "offre.csv"), *sized, "--phase", "FIN_PRINCIPALE"]
+
+
 def is_written(folder: Path) -> bool:
     """Whether the offer is there, with lycées of every académie: an earlier release wrote those of one only."""
     written = (folder / "offre.csv").exists() and (folder / "lycees.csv").exists()
@@ -80,7 +93,7 @@ def mark_loaded(folder: Path, data: Path) -> None:
 
 def _fingerprint(folder: Path) -> str:
     """Of all that is loaded: the files, the accounts, and who plays the candidates' site."""
-    digest = hashlib.sha256(json.dumps([[c.ligne for c in comptes(folder)], lycees(folder), HORS_LYCEE]).encode())
+    digest = hashlib.sha256(json.dumps([[c.ligne for c in comptes(folder)], candidats(folder)]).encode())
     for path in sorted(path for path in (*folder.glob("*.csv"), *charges(folder).rglob("*")) if path.is_file()):
         digest.update(f"{path.relative_to(folder)} {path.stat().st_size} ".encode())
         digest.update(path.read_bytes())

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from infra import topics
@@ -166,8 +165,7 @@ def _loads(settings: Settings) -> list[Step]:
 
     async def generate() -> None:
         if not demonstration.is_written(folder):
-            chosen = chain.from_iterable(("--academie", academie) for academie in demonstration.ACADEMIES)
-            await generateur("offre", str(folder), *chosen)
+            await generateur(*demonstration.offre(folder))
         ici, *_ = demonstration.lycees(folder)
         for uai, terminales in demonstration.lycees(folder).items():
             where = demonstration.a_deposer(folder) if uai == ici else demonstration.charges(folder) / uai
@@ -175,9 +173,7 @@ def _loads(settings: Settings) -> list[Step]:
                 await generateur("siecle", str(where), "--uai", uai, "--terminales", str(terminales))
 
     async def play_candidates() -> None:
-        sized = chain.from_iterable(("--lycee", f"{uai}={n}") for uai, n in demonstration.lycees(folder).items())
-        command = [str(_PYTHON), "-m", "generateur", "jouer-candidats", "--offre", str(folder / "offre.csv"), *sized]
-        command += ["--hors-lycee", str(demonstration.HORS_LYCEE), "--phase", "FIN_PRINCIPALE"]
+        command = [str(_PYTHON), "-m", "generateur", "jouer-candidats", *demonstration.candidats(folder)]
         await complete("candidats", command, settings.environment(), settings.logs)
 
     async def load_accounts() -> None:

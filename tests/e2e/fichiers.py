@@ -63,11 +63,9 @@ class Files:
 async def read_demonstration(folder: Path) -> Files:
     """The demonstration's files, the candidates' states written as they were played."""
     written = folder / "candidats.jsonl"
-    sized = [part for uai, n in demonstration.lycees(folder).items() for part in ("--lycee", f"{uai}={n}")]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "generateur", "candidats", str(written), "--offre", str(folder / "offre.csv"), *sized),
-        *("--hors-lycee", str(demonstration.HORS_LYCEE), "--phase", "FIN_PRINCIPALE"),
+        *("-m", "generateur", "candidats", str(written), *demonstration.candidats(folder)),
         cwd=ROOT,
         env=dict(os.environ),
     )

@@ -1,11 +1,16 @@
 """Which lycées the demonstration has, and who can sign in."""
 
+import json
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from infra.local import demonstration
 from infra.local.demonstration import comptes, is_loaded, is_written, lycees, mark_loaded
+from infra.local.processes import ROOT
 
 
 @pytest.fixture
@@ -49,3 +54,40 @@ def test_what_was_loaded_is_loaded_again_only_when_the_files_or_the_stores_are_o
     siecle.mkdir(parents=True)
     (siecle / "Eleves.xml").write_text("<BEE_ELEVES/>", encoding="utf-8")
     assert not is_loaded(folder, data)
+
+
+PART_DES_VOEUX = {
+    # domaine.md §5.3, in percent of the wishes of the nation.
+    "L": 24.6,
+    "BTS": 16.5,
+    "IFSI": 10.7,
+    "BUT": 9.9,
+    "CPGE": 9.6,
+    "PASS": 8.2,
+    "INGENIEUR": 7.1,
+    "LAS": 3.7,
+    "ECOLE_COMMERCE": 2.9,
+    "EFTS": 0.4,
+    "AUTRE": 6.4,
+}
+
+
+def test_the_candidates_of_the_demonstration_are_at_the_documented_marginals(tmp_path: Path) -> None:
+    states = tmp_path / "candidats.jsonl"
+    run_generateur(*demonstration.offre(tmp_path))
+    run_generateur("candidats", str(states), *demonstration.candidats(tmp_path))
+    candidats = [json.loads(line) for line in states.read_text(encoding="utf-8").splitlines()]
+    registered = [candidat for candidat in candidats if candidat["inscrit_le"]]
+    voeux = [voeu for candidat in registered for voeu in candidat["voeux"]]
+    # 980,117 candidates, 648,000 of them in terminale; 13.5 million wishes; 4.2 million proposals (domaine.md §5.3).
+    assert sum(candidat["uai"] is None for candidat in registered) / len(registered) == pytest.approx(0.339, abs=0.01)
+    assert len(voeux) / len(registered) == pytest.approx(13.8, rel=0.03)
+    assert sum(voeu["proposition_le"] is not None for voeu in voeux) / len(registered) == pytest.approx(4.29, rel=0.05)
+    counted = Counter(voeu["type"] for voeu in voeux)
+    for kind, part in PART_DES_VOEUX.items():
+        assert 100 * counted[kind] / len(voeux) == pytest.approx(part, abs=1.2), kind
+    assert counted["EFTS"] > 0
+
+
+def run_generateur(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "generateur", *arguments], cwd=ROOT, check=True)
