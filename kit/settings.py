@@ -71,6 +71,15 @@ class ServiceSettings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address the HTTP server binds to.")
     grpc_host: str = Field("127.0.0.1", description="Address the gRPC server binds to.")
+    grpc_certificat: Path | None = Field(
+        None,
+        description="Certificate (PEM, with its chain) of our gRPC server; who has one needs it outside `local`.",
+    )
+    grpc_cle: Path | None = Field(None, description="Private key (PEM) of GRPC_CERTIFICAT.")
+    grpc_autorite: Path | None = Field(
+        None,
+        description="Authority (PEM) of the peers' gRPC servers; who calls them needs it outside `local`.",
+    )
     cles_services: Path = Field(
         description="Folder of the services' ES256 keys: own `<service>.pem`, and each peer's `<service>.pub.pem`."
     )

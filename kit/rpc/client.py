@@ -23,12 +23,17 @@ _ERRORS: dict[grpc.StatusCode, Callable[[str], Exception]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Peer:
-    """Another service, at `address`, as `caller` calls it. Nothing is opened before the first call."""
+    """Another service, at `address`, as `caller` calls it. Nothing is opened before the first call.
+
+    Args:
+        tls: see `kit.rpc.tls.channel_credentials`; None speaks in the clear.
+    """
 
     caller: str
     callee: str
     address: str
     keys: Path
+    tls: grpc.ChannelCredentials | None
     _channel: grpc.aio.Channel | None = None
 
     @property
@@ -36,7 +41,11 @@ class Peer:
         """The channel to it, for a generated stub."""
         # A channel belongs to the event loop in which it was made, and a service is put together before its own runs.
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self.address)
+            self._channel = (
+                grpc.aio.insecure_channel(self.address)
+                if self.tls is None
+                else grpc.aio.secure_channel(self.address, self.tls)
+            )
         return self._channel
 
     async def close(self) -> None:
@@ -63,6 +72,6 @@ class Peer:
                 raise (known(error.details() or "") if known else Unavailable()) from error
 
 
-def open_peer(address: str, *, caller: str, callee: str, keys: Path) -> Peer:
+def open_peer(address: str, *, caller: str, callee: str, keys: Path, tls: grpc.ChannelCredentials | None) -> Peer:
     """A peer at `address`; nothing is sent yet. The caller closes it."""
-    return Peer(caller=caller, callee=callee, address=address, keys=keys)
+    return Peer(caller=caller, callee=callee, address=address, keys=keys, tls=tls)

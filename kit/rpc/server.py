@@ -92,13 +92,20 @@ async def start(
     keys: Path,
     callers: frozenset[str],
     register: Callable[[grpc.aio.Server], None],
+    tls: grpc.ServerCredentials | None,
 ) -> grpc.aio.Server:
-    """Start serving what `register` adds, to `callers` only, at `address`; the caller stops the server."""
+    """Start serving what `register` adds, to `callers` only, at `address`; the caller stops the server.
+
+    Without `tls` (see `kit.rpc.tls`) it is served in the clear.
+    """
     # Without it a second process would listen on the same port, and take a part of the calls.
     options = [("grpc.so_reuseport", 0)]
     server = grpc.aio.server(interceptors=[_Guard(service, keys, callers)], options=options)
     register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
-    server.add_insecure_port(address)
+    if tls is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, tls)
     await server.start()
     return server

@@ -49,6 +49,7 @@ async def address(keys: Path) -> AsyncIterator[str]:
         keys=keys,
         callers=frozenset({"eleves"}),
         register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(Servicer(), s),
+        tls=None,
     )
     yield chosen
     await running.stop(None)
@@ -64,7 +65,7 @@ async def ask(peer: Peer, compte: str) -> bool:
 
 
 async def test_a_known_service_is_answered(address: str, keys: Path) -> None:
-    assert await ask(open_peer(address, caller="eleves", callee="identity", keys=keys), "x")
+    assert await ask(open_peer(address, caller="eleves", callee="identity", keys=keys, tls=None), "x")
 
 
 @pytest.mark.parametrize(
@@ -75,14 +76,14 @@ async def test_an_error_of_the_peer_arrives_as_the_same_error(
     address: str, keys: Path, compte: str, expected: type[Exception], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(expected) as raised:
-        await ask(open_peer(address, caller="eleves", callee="identity", keys=keys), compte)
+        await ask(open_peer(address, caller="eleves", callee="identity", keys=keys, tls=None), compte)
     output = capsys.readouterr()
     assert CANARY not in str(raised.value) + output.out + output.err
 
 
 async def test_a_service_that_is_no_caller_of_this_one_is_refused(address: str, keys: Path) -> None:
     with pytest.raises(Unauthenticated):
-        await ask(open_peer(address, caller="intrus", callee="identity", keys=keys), "x")
+        await ask(open_peer(address, caller="intrus", callee="identity", keys=keys, tls=None), "x")
 
 
 async def test_a_token_for_another_callee_is_refused(keys: Path) -> None:
@@ -100,13 +101,13 @@ def test_whatever_a_stranger_writes_in_a_token_is_refused(keys: Path, token: str
 
 async def test_a_peer_that_is_away_is_unavailable(keys: Path) -> None:
     with pytest.raises(Unavailable):
-        await ask(open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=keys), "x")
+        await ask(open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=keys, tls=None), "x")
 
 
 async def test_two_servers_do_not_share_a_port(address: str, keys: Path) -> None:
     with pytest.raises(RuntimeError, match="bind"):
         await server.start(
-            service="identity", address=address, keys=keys, callers=frozenset(), register=lambda _server: None
+            service="identity", address=address, keys=keys, callers=frozenset(), register=lambda _server: None, tls=None
         )
 
 
@@ -119,7 +120,7 @@ async def test_health_is_served_to_all(address: str) -> None:
 
 def test_a_peer_that_is_named_before_the_loop_runs_is_called_in_it(keys: Path) -> None:
     port = free_port()
-    peer = open_peer(f"127.0.0.1:{port}", caller="eleves", callee="identity", keys=keys)
+    peer = open_peer(f"127.0.0.1:{port}", caller="eleves", callee="identity", keys=keys, tls=None)
 
     async def serve_and_ask() -> bool:
         serving = await server.start(
@@ -128,6 +129,7 @@ def test_a_peer_that_is_named_before_the_loop_runs_is_called_in_it(keys: Path) -
             keys=keys,
             callers=frozenset({"eleves"}),
             register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(Servicer(), s),
+            tls=None,
         )
         try:
             return await ask(peer, "x")

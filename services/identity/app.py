@@ -12,6 +12,7 @@ from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
 from kit.outbox.relay import Relay
 from kit.rpc import server as rpc
+from kit.rpc.tls import server_credentials
 from kit.settings import Mode
 from services.identity.battements import Battements
 from services.identity.consumers import subscriptions
@@ -33,7 +34,7 @@ from services.identity.usecases.lectures import principal_of
 
 def create_app(settings: IdentitySettings) -> Starlette:
     """`identity`, ready to be served."""
-    local = settings.mode is Mode.LOCAL
+    local, tls = settings.mode is Mode.LOCAL, server_credentials(settings)
     clients = load_clients(settings.identity_clients, demonstration=local)
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
     relay = Relay.of(settings, database, service="identity")
@@ -56,6 +57,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
                 keys=settings.cles_services,
                 callers=CALLERS,
                 register=IdentityServicer(deps).register,
+                tls=tls,
             )
         )
 

@@ -20,6 +20,7 @@ from kit.consumer.subscriptions import Subscription
 from kit.errors import Unauthenticated
 from kit.mongo import Collection, Database, Document, Index
 from kit.rpc.client import Peer, open_peer
+from kit.rpc.tls import channel_credentials
 from kit.settings import ServiceSettings
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
 from socle.principal import Principal
@@ -211,5 +212,11 @@ class Acces:
 
 def open_acces(settings: ServiceSettings, database: Database, *, service: str) -> Acces:
     """What `service` decides by; the caller closes `identity`."""
-    identity = open_peer(settings.identity_grpc, caller=service, callee="identity", keys=settings.cles_services)
+    identity = open_peer(
+        settings.identity_grpc,
+        caller=service,
+        callee="identity",
+        keys=settings.cles_services,
+        tls=channel_credentials(settings),
+    )
     return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url)))

@@ -62,6 +62,7 @@ class Identite:
             keys=keys,
             callers=frozenset({caller}),
             register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(_Servicer(self._known), s),
+            tls=None,
         )
         try:
             yield

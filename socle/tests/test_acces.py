@@ -73,9 +73,9 @@ async def acces(store: Database, identity: Identity, tmp_path: Path) -> AsyncIte
         service_pb2_grpc.add_IdentityServiceServicer_to_server(identity, running)
 
     running = await server.start(
-        service="identity", address=address, keys=tmp_path, callers=frozenset({"eleves"}), register=register
+        service="identity", address=address, keys=tmp_path, callers=frozenset({"eleves"}), register=register, tls=None
     )
-    peer = open_peer(address, caller="eleves", callee="identity", keys=tmp_path)
+    peer = open_peer(address, caller="eleves", callee="identity", keys=tmp_path, tls=None)
     yield Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
     await peer.close()
     await running.stop(None)
@@ -142,7 +142,7 @@ async def test_a_session_that_identity_says_has_ended_is_refused(
 
 async def test_a_write_is_refused_while_identity_neither_beats_nor_answers(store: Database, tmp_path: Path) -> None:
     service_tokens.create_keys(tmp_path, ("eleves",))
-    peer = open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=tmp_path)
+    peer = open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=tmp_path, tls=None)
     silent = Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
     with pytest.raises(Unavailable):

@@ -66,6 +66,15 @@ def test_an_address_of_the_store_that_cannot_be_read_is_named_and_not_shown(serv
     assert "motdepasse" not in refused.output
 
 
+def test_outside_local_mode_calls_between_services_are_secured(serve: Serve, service: str, tmp_path: Path) -> None:
+    clients = tmp_path / "clients.toml"
+    clients.write_text('[web]\nnom = "Essai"\nredirect_uris = ["https://site.example.fr/"]\nscopes = ["openid"]\n')
+    refused = serve(MODE="production", IDENTITY_URL="https://identite.example.fr", IDENTITY_CLIENTS=str(clients))
+    assert refused.exit_code == 2
+    needed = "GRPC_CERTIFICAT" if service == "identity" else "GRPC_AUTORITE"
+    assert f"setting {needed}: not set" in refused.stderr
+
+
 @pytest.mark.parametrize("service", ["eleves", "pilotage", "rapports"], indirect=True)
 def test_an_academie_that_does_not_exist_is_named(serve: Serve) -> None:
     refused = serve(ACADEMIES_TOPICS="creteil,nullepart")

@@ -20,6 +20,7 @@ from kit.auth.access_tokens import IssuerKeys, TokenVerifier
 from kit.auth.service_tokens import create_keys
 from kit.mongo import open_database
 from kit.settings import Mode
+from kit.testing.certificates import Authority
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
 from kit.vault.sealing import create_local_key
@@ -141,6 +142,8 @@ async def identity_settings(
     keys: Path = tmp_path_factory.mktemp("cles")
     create_keys(keys, ("identity", *sorted(CALLERS)))
     create_local_key(keys / "identity-maitre.cle")
+    authority = Authority(keys)
+    certificate, key = authority.certify()
     prefix = f"t{str(ULID()).lower()}"
     port = free_port()
     settings = IdentitySettings(
@@ -153,6 +156,9 @@ async def identity_settings(
         identity_port=port,
         identity_grpc_port=free_port(),
         cles_services=keys,
+        grpc_certificat=certificate,
+        grpc_cle=key,
+        grpc_autorite=authority.certificate,
         smtp_url=f"smtp://127.0.0.1:{catcher[0]}",
     )
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)

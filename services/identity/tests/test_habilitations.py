@@ -14,6 +14,7 @@ from kit.consumer.messages import Received, decode
 from kit.errors import NotFound, Unauthenticated
 from kit.mongo import open_database
 from kit.rpc.client import Peer, open_peer
+from kit.rpc.tls import channel_credentials
 from kit.testing.forwarding import forwarding
 from kit.testing.serving import free_port
 from kit.testing.waiting import eventually
@@ -185,7 +186,13 @@ async def test_a_heart_that_is_told_to_stop_while_the_store_is_away_stops(identi
 @pytest.fixture
 async def peer(identity: Identity) -> AsyncIterator[Peer]:
     address = f"127.0.0.1:{identity.settings.identity_grpc_port}"
-    opened = open_peer(address, caller="eleves", callee="identity", keys=identity.settings.cles_services)
+    opened = open_peer(
+        address,
+        caller="eleves",
+        callee="identity",
+        keys=identity.settings.cles_services,
+        tls=channel_credentials(identity.settings),
+    )
     yield opened
     await opened.close()
 
@@ -232,7 +239,11 @@ async def test_whoever_is_no_service_of_ours_is_told_nothing(identity: Identity,
     assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
     keys = identity.settings.cles_services
     forged = open_peer(
-        f"127.0.0.1:{identity.settings.identity_grpc_port}", caller="identity", callee="identity", keys=keys
+        f"127.0.0.1:{identity.settings.identity_grpc_port}",
+        caller="identity",
+        callee="identity",
+        keys=keys,
+        tls=channel_credentials(identity.settings),
     )
     with pytest.raises(Unauthenticated):
         await ask(forged, "x", "y")
