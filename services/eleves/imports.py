@@ -10,7 +10,7 @@ from typing import Self
 from kit.errors import Refusal
 from kit.versions import NEW, Version
 from services.eleves.rapport import Rapport
-from services.eleves.siecle.changements import Nature
+from services.eleves.siecle.changements import Changement, Nature
 
 VALIDITE = timedelta(minutes=10)
 """« valid 10 minutes » (architecture §7)."""
@@ -67,6 +67,7 @@ class Travail:
     Args:
         titulaire: the process at work, until `jusqu_a` unless it says more.
         appliques: how many changes of each nature have been applied, by this process or one before it.
+        arrives: the students whom they brought from other schools: after a crash they are students like the others.
         total: how many changes there are; None until they are known.
         cedees: the addresses that students have given up with what is applied, to be freed at the end (fingerprint to
             student): after a crash the students no longer tell.
@@ -76,6 +77,7 @@ class Travail:
     jusqu_a: datetime
     essais: int
     appliques: Mapping[Nature, int] = field(default_factory=dict)
+    arrives: frozenset[str] = frozenset()
     total: int | None = None
     cedees: Mapping[str, str] = field(default_factory=dict)
 
@@ -197,24 +199,25 @@ class ImportSiecle:
     def advance(
         self,
         titulaire: str,
-        natures: Sequence[Nature],
+        changements: Sequence[Changement],
         *,
         restants: int,
         cedees: Mapping[str, str],
         now: datetime,
         bail: timedelta,
     ) -> Self:
-        """Changes of these natures are applied with this one; `restants` are left after them.
+        """These changes are applied with this one; `restants` are left after them.
 
         Raises:
             AutreTitulaire: another process has the import.
         """
         travail = self._held_by(titulaire)
         appliques = Counter(travail.appliques)
-        appliques.update(natures)
+        appliques.update(changement.nature for changement in changements)
         advanced = replace(
             travail,
             appliques=dict(appliques),
+            arrives=travail.arrives | {c.eleve.id for c in changements if c.nature is Nature.ARRIVE},
             total=appliques.total() + restants,
             cedees={**travail.cedees, **cedees},
             jusqu_a=now + bail,

@@ -1,10 +1,11 @@
 """What an import says in the end: what it changed, and what it left out and why (domaine.md §5.1). Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.eleves.domain import TypeTache
+from services.eleves.siecle.arrivees import tell_arrivals
 from services.eleves.siecle.changements import Changement, Nature
 from services.eleves.siecle.compte_rendu import Avertissement, Rejet
 from services.eleves.siecle.controle import Controle
@@ -49,6 +50,7 @@ def report(
     rapprochement: Rapprochement,
     changements: Sequence[Changement],
     appliques: Mapping[Nature, int],
+    arrives: Collection[str],
 ) -> Rapport:
     """The report of an import.
 
@@ -57,9 +59,11 @@ def report(
         rapprochement: what its rows were matched with.
         changements: all that the file means, unchanged students included, as last planned.
         appliques: the changes that were applied, before a crash too: those the plan then knows as unchanged.
+        arrives: the students whom they brought from other schools.
     """
     rejets = (*controle.rejets, *rapprochement.rejets)
-    avertissements = (*controle.avertissements, *rapprochement.avertissements)
+    arrivees = tell_arrivals(rapprochement, arrives)
+    avertissements = (*controle.avertissements, *rapprochement.avertissements, *arrivees)
     rejetees = len({rejet.ligne for rejet in rejets})
     acceptees = len(rapprochement.paires)
     told = (Nature.NOUVEAU, Nature.ARRIVE, Nature.MODIFIE, Nature.PARTI)

@@ -4,20 +4,22 @@
 another. Who was sent last has the student: a file made before it arrived elsewhere does not bring it back.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from services.eleves.domain import DonneesSiecle, Eleve
 from services.eleves.siecle.compte_rendu import Avertissement, CodeAvertissement, CodeRejet, Rejet
+from services.eleves.siecle.designations import Designation, Doute, Identifiant, designate
 from services.eleves.siecle.rapprochement import Paire, Rapprochement
+
+_INE = (Identifiant.INE_RNIE, Identifiant.INE_BEA)
 
 
 def unmatched_ines(rapprochement: Rapprochement) -> frozenset[str]:
     """The INE of the rows that no student of the school has: whether others have them is to be looked for."""
-    new = (paire.ligne.siecle for paire in rapprochement.paires if paire.connu is None)
-    return frozenset(ine for siecle in new for ine in _ines(siecle))
+    new = [paire.ligne.siecle for paire in rapprochement.paires if paire.connu is None]
+    return frozenset(ine for siecle in new for kind in _INE if (ine := kind.of(siecle)) is not None)
 
 
 def match_arrivals(rapprochement: Rapprochement, ailleurs: Sequence[Eleve], *, exporte_le: datetime) -> Rapprochement:
@@ -28,52 +30,50 @@ def match_arrivals(rapprochement: Rapprochement, ailleurs: Sequence[Eleve], *, e
         ailleurs: students of other schools.
         exporte_le: when SIECLE made the file.
     """
-    by_ine = _by_ine(ailleurs)
+    new = [paire.ligne for paire in rapprochement.paires if paire.connu is None]
+    found = iter(designate(new, ailleurs, by=_INE, may_be=_same_birth))
     paires: list[Paire] = []
     rejets = list(rapprochement.rejets)
-    avertissements = list(rapprochement.avertissements)
     for paire in rapprochement.paires:
-        found = _find(by_ine, paire)
-        if not found:
+        designation = None if paire.connu is not None else next(found)
+        if designation is None:
             paires.append(paire)
-        elif (rejet := _refusal(paire, found, exporte_le)) is not None:
+        elif (rejet := _refusal(paire, designation, exporte_le)) is not None:
             rejets.append(rejet)
         else:
-            paires.append(replace(paire, id=found[0].id, connu=found[0]))
-            avertissements.append(_arrival(paire))
-    return replace(rapprochement, paires=tuple(paires), rejets=tuple(rejets), avertissements=tuple(avertissements))
+            (eleve,) = designation.eleves
+            paires.append(replace(paire, id=eleve.id, connu=eleve))
+    return replace(rapprochement, paires=tuple(paires), rejets=tuple(rejets))
 
 
-def _ines(siecle: DonneesSiecle) -> Iterable[str]:
-    return (ine for ine in (siecle.ine_rnie, siecle.ine_bea) if ine is not None)
+def tell_arrivals(rapprochement: Rapprochement, arrives: Collection[str]) -> tuple[Avertissement, ...]:
+    """What the school is told of the students of its file that an import brought from elsewhere: those of these ids."""
+    return tuple(_arrival(paire) for paire in rapprochement.paires if paire.id in arrives)
 
 
-def _by_ine(eleves: Iterable[Eleve]) -> Mapping[str, Sequence[Eleve]]:
-    index: dict[str, list[Eleve]] = defaultdict(list)
-    for eleve in eleves:
-        for ine in _ines(eleve.siecle):
-            index[ine].append(eleve)
-    return index
+def _same_birth(known: DonneesSiecle, read: DonneesSiecle) -> bool:
+    return known.naissance == read.naissance
 
 
-def _find(by_ine: Mapping[str, Sequence[Eleve]], paire: Paire) -> Sequence[Eleve]:
-    if paire.connu is not None:
-        return ()
-    return next((by_ine[ine] for ine in _ines(paire.ligne.siecle) if ine in by_ine), ())
+def _refusal(paire: Paire, designation: Designation, exporte_le: datetime) -> Rejet | None:
+    match designation.doute:
+        case Doute.PLUSIEURS_ELEVES:
+            raison = "Plusieurs élèves d'autres établissements ont l'INE de cette ligne."
+        case Doute.AUTRE_PERSONNE:
+            raison = "Un élève d'un autre établissement a l'INE de cette ligne, avec une autre date de naissance."
+        case Doute.PLUSIEURS_LIGNES:
+            raison = "Plusieurs lignes désignent le même élève d'un autre établissement."
+        case None:
+            return _elsewhere(paire, designation, exporte_le)
+    return _reject(paire, CodeRejet.ELEVE_AMBIGU, raison)
 
 
-def _refusal(paire: Paire, found: Sequence[Eleve], exporte_le: datetime) -> Rejet | None:
-    if len(found) > 1:
-        raison = "Plusieurs élèves d'autres établissements ont l'INE de cette ligne."
-        return _reject(paire, CodeRejet.ELEVE_AMBIGU, raison)
-    (eleve,) = found
-    if eleve.siecle.naissance != paire.ligne.siecle.naissance:
-        raison = "Un élève d'un autre établissement a l'INE de cette ligne, avec une autre date de naissance."
-        return _reject(paire, CodeRejet.ELEVE_AMBIGU, raison)
-    if eleve.present and exporte_le <= eleve.arrive_le:
-        raison = "Un autre établissement a envoyé cet élève, dans un fichier qui n'est pas plus ancien que celui-ci."
-        return _reject(paire, CodeRejet.ELEVE_AILLEURS, raison)
-    return None
+def _elsewhere(paire: Paire, designation: Designation, exporte_le: datetime) -> Rejet | None:
+    (eleve,) = designation.eleves
+    if not eleve.present or exporte_le > eleve.arrive_le:
+        return None
+    raison = "Un autre établissement a envoyé cet élève, dans un fichier qui n'est pas plus ancien que celui-ci."
+    return _reject(paire, CodeRejet.ELEVE_AILLEURS, raison)
 
 
 def _reject(paire: Paire, code: CodeRejet, raison: str) -> Rejet:

@@ -41,7 +41,6 @@ def plan(
     controle: Controle,
     academie: str,
     vivier_gele: bool,
-    premier_envoi: bool,
 ) -> tuple[Changement, ...]:
     """What the import does, student by student: the rows in the order of the file, then those who left.
 
@@ -49,8 +48,7 @@ def plan(
         rapprochement: once every address has been claimed, and those refused taken away.
         controle: the check it was made from.
         academie: slug of the school's académie.
-        vivier_gele: whether the vivier initial is frozen.
-        premier_envoi: whether the school had sent nobody: ≈ its vivier initial is then its first file, however late.
+        vivier_gele: whether the vivier initial is frozen. ≈ That of a school is then its first file, however late.
     """
     changements = []
     for paire in rapprochement.paires:
@@ -63,7 +61,7 @@ def plan(
                 arrive_le=controle.exporte_le,
                 siecle=paire.ligne.siecle,
                 courriel=paire.courriel,
-                dans_vivier_initial=premier_envoi or not vivier_gele,
+                dans_vivier_initial=rapprochement.premier_envoi or not vivier_gele,
             )
             changements.append(Changement(nature=Nature.NOUVEAU, eleve=eleve, ligne=paire.ligne.ligne))
         elif paire.connu.uai != controle.uai:

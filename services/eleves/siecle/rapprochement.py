@@ -1,22 +1,24 @@
 """Matching the rows of a file with the students that the school has sent before (domaine.md §5.1 and §8).
 
-« A student is matched across files by INE-RNIE, then INE-BEA, then (UAI, ELEVE_ID), else it is new; ambiguity is a
-rejected row. »
+What depends on what the school had sent before looks at the students of other exports only: what this one brought, it
+may have brought a minute ago, before a crash, or the last time the same file was sent (ADR 012).
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from services.eleves.domain import Courriel, DonneesSiecle, Eleve, TypeTache
 from services.eleves.siecle.compte_rendu import Avertissement, CodeAvertissement, CodeRejet, Rejet
 from services.eleves.siecle.controle import Controle, LigneControlee
+from services.eleves.siecle.designations import Designation, Doute, Identifiant, designate
 from services.eleves.siecle.reference import Identifiants
 
 _PART_ABSENTE = 0.2
 _ABSENTS_PLAUSIBLES = 5
-"""≈ ours (ADR 012): when a file lacks more of the students of its school than this share, and than this number, it is a
-complement."""
+"""≈ ours (ADR 012): when a file lacks more of the students that its school had sent before than this share, and than
+this number, it is a complement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,9 @@ class Rapprochement:
     Args:
         paires: the rows that are applied, in the order of the file.
         absents: the students that the school had sent, and this file does not have any more: they have left.
+        rejets: one for each row that cannot be matched.
         deja_partis: how many rows are of students who had left before the school ever sent them: nothing to keep.
+        premier_envoi: whether the school had sent nobody before this export.
     """
 
     paires: tuple[Paire, ...]
@@ -54,97 +58,74 @@ class Rapprochement:
     rejets: tuple[Rejet, ...]
     avertissements: tuple[Avertissement, ...]
     deja_partis: int
+    premier_envoi: bool
 
 
 def match(controle: Controle, connus: Sequence[Eleve], *, new_id: Callable[[LigneControlee], str]) -> Rapprochement:
-    """Match the good rows of a file with `connus`, all the students of its school in its session.
-
-    An address that several rows have goes to the one that holds it already, else to the first in the file
-    (« exactly one keeps it »); the others are kept without it, with a task.
-    """
-    index = _Index.of(connus)
-    found = [(ligne, index.find(ligne.siecle)) for ligne in controle.lignes]
-    rows_of = Counter(eleve.id for _, eleve in found if isinstance(eleve, Eleve))
+    """Match the good rows of a file with `connus`, all the students of its school in its session."""
+    designations = designate(controle.lignes, connus, by=tuple(Identifiant), may_be=_may_be)
     rejets: list[Rejet] = []
     paires: list[Paire] = []
     deja_partis = 0
-    for ligne, eleve in found:
-        if isinstance(eleve, _Ambigu):
-            rejets.append(_ambiguous(ligne, eleve.raison))
-        elif eleve is None and ligne.sorti_le is not None:
+    for ligne, designation in zip(controle.lignes, designations, strict=True):
+        if designation is None and ligne.sorti_le is not None:
             deja_partis += 1
-        elif eleve is None:
+        elif designation is None:
             paires.append(Paire(ligne=ligne, id=new_id(ligne), connu=None, courriel=ligne.courriel))
-        elif rows_of[eleve.id] > 1:
-            rejets.append(_ambiguous(ligne, "Plusieurs lignes désignent le même élève déjà reçu."))
+        elif designation.doute is not None:
+            rejets.append(_ambiguous(ligne, designation, designation.doute))
         else:
+            (eleve,) = designation.eleves
             paires.append(Paire(ligne=ligne, id=eleve.id, connu=eleve, courriel=ligne.courriel))
-    doubtful = {known.id for _, eleve in found if isinstance(eleve, _Ambigu) for known in eleve.eleves}
-    absents, avertissements = _absents(connus, set(rows_of) | doubtful | index.ids_of(controle.rejetees))
+    seen = {eleve.id for designation in designations if designation is not None for eleve in designation.eleves}
+    absents, avertissements = _absents(connus, seen | _ids_of(connus, controle.rejetees), controle.exporte_le)
     return Rapprochement(
-        paires=tuple(_share_courriels(paires)),
+        paires=tuple(paires),
         absents=absents,
         rejets=tuple(rejets),
         avertissements=avertissements,
         deja_partis=deja_partis,
+        premier_envoi=not any(_came_before(eleve, controle.exporte_le) for eleve in connus),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Ambigu:
-    """Why a row cannot be matched, and the known students that it may be about."""
+def share_courriels(rapprochement: Rapprochement) -> Rapprochement:
+    """Leave an address that several rows have to the student that holds it already, else to the first in the file.
 
-    raison: str
-    eleves: tuple[Eleve, ...]
+    « Exactly one keeps it »: the others are kept without it, with a task.
+    """
+    by_adresse: dict[str, list[Paire]] = defaultdict(list)
+    for paire in rapprochement.paires:
+        if paire.courriel.adresse is not None:
+            by_adresse[paire.courriel.adresse].append(paire)
+    keepers = {_keeper(adresse, sharers).id for adresse, sharers in by_adresse.items()}
+    en_double = Courriel(tache=TypeTache.COURRIEL_EN_DOUBLE)
+    shared = (
+        paire if paire.courriel.adresse is None or paire.id in keepers else replace(paire, courriel=en_double)
+        for paire in rapprochement.paires
+    )
+    return replace(rapprochement, paires=tuple(shared))
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """The known students by each of their identifiers; several may share one that is not theirs alone."""
+def _keeper(adresse: str, sharers: Sequence[Paire]) -> Paire:
+    holders = (paire for paire in sharers if paire.connu is not None and paire.connu.courriel.adresse == adresse)
+    return next(holders, sharers[0])
 
-    by_rnie: Mapping[str, Sequence[Eleve]]
-    by_bea: Mapping[str, Sequence[Eleve]]
-    by_eleve_id: Mapping[str, Sequence[Eleve]]
 
-    @classmethod
-    def of(cls, connus: Iterable[Eleve]) -> "_Index":
-        by_rnie, by_bea, by_eleve_id = (defaultdict[str, list[Eleve]](list) for _ in range(3))
-        for eleve in connus:
-            if eleve.siecle.ine_rnie:
-                by_rnie[eleve.siecle.ine_rnie].append(eleve)
-            if eleve.siecle.ine_bea:
-                by_bea[eleve.siecle.ine_bea].append(eleve)
-            by_eleve_id[eleve.siecle.eleve_id].append(eleve)
-        return cls(by_rnie, by_bea, by_eleve_id)
+def _came_before(eleve: Eleve, exporte_le: datetime) -> bool:
+    """Whether another export than this one brought the student to its school."""
+    return eleve.arrive_le != exporte_le
 
-    def find(self, siecle: DonneesSiecle) -> Eleve | _Ambigu | None:
-        """The student of a row, by the first identifier that somebody has."""
-        candidates = (
-            ("l'INE-RNIE", self.by_rnie.get(siecle.ine_rnie or "", ())),
-            ("l'INE-BEA", self.by_bea.get(siecle.ine_bea or "", ())),
-            ("l'identifiant SIECLE", self.by_eleve_id.get(siecle.eleve_id, ())),
-        )
-        for name, eleves in candidates:
-            if len(eleves) > 1:
-                return _Ambigu(f"Plusieurs élèves déjà reçus ont {name} de cette ligne.", tuple(eleves))
-            if eleves and not _may_be(eleves[0].siecle, siecle):
-                return _Ambigu(_somebody_else(name), tuple(eleves))
-            if eleves:
-                return eleves[0]
-        return None
 
-    def ids_of(self, rejetees: Iterable[Identifiants]) -> set[str]:
-        """The known students that rejected rows are about, as far as can be told."""
-        return {
-            eleve.id
-            for ids in rejetees
-            for eleves in (
-                self.by_rnie.get(ids.ine_rnie, ()),
-                self.by_bea.get(ids.ine_bea, ()),
-                self.by_eleve_id.get(ids.eleve_id, ()),
-            )
-            for eleve in eleves
-        }
+def _ids_of(connus: Iterable[Eleve], rejetees: Collection[Identifiants]) -> set[str]:
+    """The known students that rejected rows are about, as far as can be told."""
+    rnie, bea = {ids.ine_rnie for ids in rejetees}, {ids.ine_bea for ids in rejetees}
+    numbers = {ids.eleve_id for ids in rejetees}
+    return {
+        eleve.id
+        for eleve in connus
+        if eleve.siecle.ine_rnie in rnie or eleve.siecle.ine_bea in bea or eleve.siecle.eleve_id in numbers
+    }
 
 
 def _may_be(known: DonneesSiecle, read: DonneesSiecle) -> bool:
@@ -153,36 +134,31 @@ def _may_be(known: DonneesSiecle, read: DonneesSiecle) -> bool:
     return same_ine or known.naissance == read.naissance
 
 
-def _somebody_else(name: str) -> str:
-    return f"Un élève déjà reçu a {name} de cette ligne, avec un autre INE et une autre date de naissance."
-
-
-def _ambiguous(ligne: LigneControlee, raison: str) -> Rejet:
+def _ambiguous(ligne: LigneControlee, designation: Designation, doute: Doute) -> Rejet:
+    match doute:
+        case Doute.PLUSIEURS_ELEVES:
+            raison = f"Plusieurs élèves déjà reçus ont {designation.identifiant} de cette ligne."
+        case Doute.AUTRE_PERSONNE:
+            raison = (
+                f"Un élève déjà reçu a {designation.identifiant} de cette ligne, avec un autre INE et une autre date "
+                "de naissance."
+            )
+        case Doute.PLUSIEURS_LIGNES:
+            raison = "Plusieurs lignes désignent le même élève déjà reçu."
     return Rejet(ligne=ligne.ligne, eleve=ligne.etiquette, champ="INE_RNIE", code=CodeRejet.ELEVE_AMBIGU, raison=raison)
 
 
-def _share_courriels(paires: Sequence[Paire]) -> list[Paire]:
-    by_adresse: dict[str, list[Paire]] = defaultdict(list)
-    for paire in paires:
-        if paire.courriel.adresse is not None:
-            by_adresse[paire.courriel.adresse].append(paire)
-    keepers = {_keeper(adresse, sharers).id for adresse, sharers in by_adresse.items()}
-    en_double = Courriel(tache=TypeTache.COURRIEL_EN_DOUBLE)
-    return [
-        paire if paire.courriel.adresse is None or paire.id in keepers else replace(paire, courriel=en_double)
-        for paire in paires
-    ]
+def _absents(
+    connus: Sequence[Eleve], seen: set[str], exporte_le: datetime
+) -> tuple[tuple[Eleve, ...], tuple[Avertissement, ...]]:
+    """Those who have left; nobody, with a warning, when the file is a complement.
 
-
-def _keeper(adresse: str, sharers: Sequence[Paire]) -> Paire:
-    holders = (paire for paire in sharers if paire.connu is not None and paire.connu.courriel.adresse == adresse)
-    return next(holders, sharers[0])
-
-
-def _absents(connus: Sequence[Eleve], seen: set[str]) -> tuple[tuple[Eleve, ...], tuple[Avertissement, ...]]:
-    present = [eleve for eleve in connus if eleve.present]
-    absents = tuple(eleve for eleve in present if eleve.id not in seen)
-    if len(absents) <= max(_ABSENTS_PLAUSIBLES, _PART_ABSENTE * len(present)):
+    Applying it changes neither how many it lacks nor how many of those sent before it has: whatever was applied of it
+    before, it is the same again.
+    """
+    absents = tuple(eleve for eleve in connus if eleve.present and eleve.id not in seen)
+    found_again = sum(eleve.id in seen and _came_before(eleve, exporte_le) for eleve in connus)
+    if len(absents) <= max(_ABSENTS_PLAUSIBLES, _PART_ABSENTE * (len(absents) + found_again)):
         return absents, ()
     raison = (
         f"{len(absents)} élèves déjà reçus ne sont pas dans ce fichier : il est pris comme un complément, et ces "

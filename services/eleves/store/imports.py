@@ -95,6 +95,7 @@ def _travail_document(travail: Travail) -> Document:
         "jusqu_a": travail.jusqu_a,
         "essais": travail.essais,
         "appliques": {nature.value: count for nature, count in travail.appliques.items()},
+        "arrives": sorted(travail.arrives),
         "total": travail.total,
         "cedees": dict(travail.cedees),
     }
@@ -135,6 +136,7 @@ def _travail(held: Document) -> Travail:
         jusqu_a=held["jusqu_a"],
         essais=held["essais"],
         appliques={Nature(nature): count for nature, count in held["appliques"].items()},
+        arrives=frozenset(held.get("arrives", ())),
         total=held["total"],
         cedees=held["cedees"],
     )

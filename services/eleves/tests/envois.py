@@ -3,17 +3,17 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 
 from generateur.ecoles import Ecole, EleveFictif, generate_ecole
 from generateur.siecle import write_eleves, write_nomenclature, write_structures
 from services.eleves.domain import Eleve
+from services.eleves.siecle.arrivees import match_arrivals
 from services.eleves.siecle.changements import Changement, plan
 from services.eleves.siecle.controle import Controle, check
 from services.eleves.siecle.documents import Depot
 from services.eleves.siecle.lecture import read_documents
 from services.eleves.siecle.paquet import Document, open_document
-from services.eleves.siecle.rapprochement import Rapprochement, match
+from services.eleves.siecle.rapprochement import Rapprochement, match, share_courriels
 
 UAI = "0779000P"
 SESSION = 2025
@@ -53,17 +53,31 @@ def controle(lycee: Ecole, *, structures: bool = False, nomenclature: bool = Fal
 
 
 def send(
-    lycee: Ecole, connus: Sequence[Eleve] = (), *, vivier_gele: bool = False, taken: frozenset[str] = frozenset()
+    lycee: Ecole,
+    connus: Sequence[Eleve] = (),
+    *,
+    ailleurs: Sequence[Eleve] = (),
+    vivier_gele: bool = False,
+    taken: frozenset[str] = frozenset(),
+    envoi: int | None = None,
 ) -> tuple[Rapprochement, tuple[Changement, ...]]:
-    """An import from the file to its changes; addresses in `taken` are somebody else's in the nation."""
+    """An import from the file to its changes.
+
+    Args:
+        lycee: what is sent.
+        connus: the students that its school has sent before.
+        ailleurs: those of other schools.
+        vivier_gele: whether the vivier initial is frozen.
+        taken: addresses that are somebody else's in the nation.
+        envoi: its number, which makes the ids of new students: the same one is that import, gone on with.
+    """
     checked = controle(lycee)
-    numbers = count(len(connus) + 1)
-    matched = match(checked, connus, new_id=lambda _ligne: f"{SESSION}/{next(numbers):026d}")
+    number = len(connus) if envoi is None else envoi
+    matched = match(checked, connus, new_id=lambda ligne: f"{SESSION}/{number:08d}{ligne.siecle.eleve_id:>018}")
+    matched = share_courriels(match_arrivals(matched, ailleurs, exporte_le=checked.exporte_le))
     paires = tuple(p.refuse_courriel() if p.courriel.adresse in taken else p for p in matched.paires)
     matched = replace(matched, paires=paires)
-    return matched, plan(
-        matched, controle=checked, academie="creteil", vivier_gele=vivier_gele, premier_envoi=not connus
-    )
+    return matched, plan(matched, controle=checked, academie="creteil", vivier_gele=vivier_gele)
 
 
 def after(connus: Sequence[Eleve], changements: Sequence[Changement]) -> list[Eleve]:

@@ -38,7 +38,9 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai: str = UAI) -> ImportSiecle:
+async def received(
+    deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai: str = UAI, vivier_gele: bool = False
+) -> ImportSiecle:
     """An import whose file is there, which nobody has begun."""
     stored = await deps.files.write(pieces(content), limit=len(content))
     now = technical_clock()
@@ -53,6 +55,7 @@ async def received(deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai
         expire_le=now + timedelta(minutes=10),
         etat=EtatImport.RECU,
         depose_le=now,
+        vivier_gele=vivier_gele,
     )
 
     async def body(work: Work) -> ImportSiecle:

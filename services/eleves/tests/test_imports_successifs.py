@@ -147,8 +147,26 @@ def test_an_identifier_that_two_known_students_share_is_ambiguous() -> None:
     lycee = with_student(ecole(), 4, ine_bea="0123456789M")
     connus = first_import(lycee)
     connus[5] = replace(connus[5], siecle=replace(connus[5].siecle, ine_bea="0123456789M"))
-    matched, _ = send(with_student(lycee, 4, balises={"INE_RNIE": "", "ID_NATIONAL": ""}), connus)
+    lycee = with_student(lycee, 4, balises={"INE_RNIE": "", "ID_NATIONAL": ""})
+    matched, _ = send(without(lycee, 5), connus)
     assert [rejet.raison for rejet in matched.rejets] == ["Plusieurs élèves déjà reçus ont l'INE-BEA de cette ligne."]
+    assert not matched.absents, "neither of the two has left"
+    matched, _ = send(lycee, connus)
+    assert not matched.rejets, "the other one's own row tells them apart"
+    assert [paire.id for paire in matched.paires] == [eleve.id for eleve in connus]
+
+
+def test_a_number_that_siecle_gave_to_another_student_leads_to_its_new_one() -> None:
+    lycee = ecole()
+    connus = first_import(lycee)
+    first = lycee.eleves[4]
+    moved = replace(first, eleve_id="999999")
+    newcomer = replace(first, ine_rnie="123456789AB", ine_bea=None, naissance=date(2006, 1, 1), courriel=None)
+    lycee = replace(lycee, eleves=(*lycee.eleves[:4], moved, newcomer, *lycee.eleves[5:]))
+    matched, changements = send(lycee, connus)
+    assert not matched.rejets
+    assert [c.nature for c in changements[4:6]] == [Nature.MODIFIE, Nature.NOUVEAU]
+    assert changements[4].eleve.id == connus[4].id
 
 
 def test_a_student_who_has_left_by_the_file_is_gone_on_that_day_and_keeps_its_class() -> None:
@@ -269,3 +287,32 @@ def test_the_vivier_initial_follows_the_current_one_until_it_is_frozen_then_stay
 def test_a_first_file_sent_after_the_freeze_makes_the_vivier_initial() -> None:
     _, changements = send(ecole(), vivier_gele=True)
     assert all(c.eleve.vivier_initial for c in changements)
+
+
+def elsewhere(lycee: Ecole, *ranks: int) -> list[Eleve]:
+    """Students of the lycée, as another one had sent them a week before."""
+    _, changements = send(replace(lycee, exportee_le=lycee.exportee_le - timedelta(days=7)))
+    return [replace(changements[rank].eleve, uai="0779001R", id=f"2025/AILLEURS{rank}") for rank in ranks]
+
+
+def test_of_a_newcomer_and_a_student_who_arrives_with_an_address_the_one_who_holds_it_keeps_it() -> None:
+    lycee = ecole()
+    ailleurs = elsewhere(lycee, 5)
+    _, changements = send(with_student(lycee, 2, courriel=lycee.eleves[5].courriel), ailleurs=ailleurs)
+    assert changements[5].nature is Nature.ARRIVE
+    assert changements[5].eleve.courriel == ailleurs[0].courriel
+    assert changements[2].eleve.courriel == Courriel(tache=TypeTache.COURRIEL_EN_DOUBLE)
+
+
+def test_two_rows_about_one_student_of_another_school_are_both_rejected() -> None:
+    lycee = with_student(ecole(), 4, ine_bea="0123456789M")
+    ailleurs = elsewhere(lycee, 4)
+    first = lycee.eleves[4]
+    by_rnie = replace(first, ine_bea=None)
+    by_bea = replace(first, eleve_id="999999", courriel=None, balises={"INE_RNIE": "", "ID_NATIONAL": ""})
+    lycee = replace(lycee, eleves=(*lycee.eleves[:4], by_rnie, by_bea, *lycee.eleves[5:]))
+    matched, changements = send(lycee, ailleurs=ailleurs)
+    assert [(rejet.code, rejet.raison) for rejet in matched.rejets] == [
+        (CodeRejet.ELEVE_AMBIGU, "Plusieurs lignes désignent le même élève d'un autre établissement.")
+    ] * 2
+    assert len(changements) == 11

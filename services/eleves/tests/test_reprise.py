@@ -13,8 +13,9 @@ from kit.clock import technical_clock
 from kit.mongo import Database
 from services.eleves.deps import Deps
 from services.eleves.imports import AutreTitulaire, EtatImport, ImportSiecle
+from services.eleves.siecle.compte_rendu import CodeAvertissement
 from services.eleves.store import courriels
-from services.eleves.tests.conftest import UAI
+from services.eleves.tests.conftest import UAI, VOISIN
 from services.eleves.tests.importations import open_deps, received
 from services.eleves.usecases import imports
 from services.eleves.usecases.imports import BAIL, apply_import, give_up, take_next
@@ -36,12 +37,13 @@ def after_the_lease(deps: Deps) -> Deps:
     return replace(deps, clock=lambda: technical_clock() + BAIL + timedelta(seconds=1))
 
 
+@pytest.mark.parametrize("gele", [False, True], ids=["in time", "after the freeze"])
 @pytest.mark.parametrize("chunks", [0, 1, 2])
 async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
-    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch, chunks: int
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch, chunks: int, *, gele: bool
 ) -> None:
     lycee = generate_ecole(UAI, session=2025, terminales=700, seed=1)
-    await received(deps, write_eleves(lycee))
+    await received(deps, write_eleves(lycee), vivier_gele=gele)
     taken = await take_next(deps, titulaire="premier")
     assert taken is not None
     applied = 0
@@ -68,6 +70,7 @@ async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
     assert (done.etat, done.rapport.nouveaux, done.rapport.inchanges) == (EtatImport.TERMINE, 700, 0)
     held = await store.eleves.find({}).to_list(None)
     assert len(held) == 700
+    assert all(document["vivier_initial"] for document in held), "a first file makes it, however late"
     with_address = {document["_id"] for document in held if document["courriel"]}
     owners = [row["eleve"] for row in await store.courriels.find({}).to_list(None)]
     assert set(owners) == with_address
@@ -150,6 +153,39 @@ async def test_an_address_that_was_given_up_before_a_crash_is_freed_after_it(
     assert done.rapport is not None
     assert done.rapport.modifies == 1
     assert await store.courriels.count_documents({}) == before
+
+
+async def test_the_students_who_arrived_before_a_crash_are_told_after_it(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=1)
+    await received(deps, write_eleves(theirs), uai=VOISIN)
+    first = await take_next(deps, titulaire="premier")
+    assert first is not None
+    await apply_import(deps, first, titulaire="premier")
+    ours = generate_ecole(UAI, session=2025, terminales=20, seed=2)
+    come = [replace(eleve, eleve_id=f"9{eleve.eleve_id}") for eleve in theirs.eleves[:2]]
+    ours = replace(ours, eleves=(*ours.eleves, *come), exportee_le=ours.exportee_le + timedelta(days=7))
+    await received(deps, write_eleves(ours), id="2025/02IMPORT")
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+    real = courriels.free
+
+    async def dying(*_args: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(courriels, "free", dying)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    monkeypatch.setattr(courriels, "free", real)
+    later = after_the_lease(deps)
+    resumed = await take_next(later, titulaire="second")
+    assert resumed is not None
+    done = await apply_import(later, resumed, titulaire="second")
+    assert done.rapport is not None
+    assert (done.rapport.arrives, done.rapport.nouveaux) == (2, 20)
+    told = [a.eleve for a in done.rapport.avertissements if a.code is CodeAvertissement.ELEVE_ARRIVE]
+    assert told == [f"{eleve.nom_usage or eleve.nom} {eleve.prenoms[0]}" for eleve in come]
 
 
 async def test_a_school_has_one_import_under_way_and_the_others_do_not_wait_for_it(deps: Deps) -> None:

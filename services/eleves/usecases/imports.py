@@ -100,13 +100,10 @@ async def _apply(
     moves = [(planned.connus[c.eleve.id], c.eleve) for c in chunk if planned.changes_academie(c)]
     moved = {arrived.id for _, arrived in moves}
     others = [c.eleve for c in chunk if c.eleve.id not in moved]
-    natures = [c.nature for c in chunk]
 
     async def body(work: Work) -> None:
         held = await work.imports.get(id)
-        advanced = held.advance(
-            titulaire, natures, restants=restants, cedees=planned.former, now=deps.clock(), bail=BAIL
-        )
+        advanced = held.advance(titulaire, chunk, restants=restants, cedees=planned.former, now=deps.clock(), bail=BAIL)
         await work.imports.save(advanced)
         await work.eleves.move_all(moves)
         await work.eleves.save_all(others)
@@ -122,8 +119,14 @@ def _concerns_files(changement: Changement) -> bool:
 async def _finish(deps: Deps, id: str, planned: Plan, *, titulaire: str) -> ImportSiecle:
     async def body(work: Work) -> ImportSiecle:
         held = await work.imports.get(id)
-        appliques = held.travail.appliques if held.travail else {}
-        rapport = report(planned.controle, planned.rapprochement, planned.changements, appliques)
+        travail = held.travail
+        rapport = report(
+            planned.controle,
+            planned.rapprochement,
+            planned.changements,
+            appliques=travail.appliques if travail else {},
+            arrives=travail.arrives if travail else (),
+        )
         return await work.imports.save(held.finish(titulaire, rapport))
 
     return await deps.transact(body)

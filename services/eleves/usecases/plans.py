@@ -11,7 +11,7 @@ from services.eleves.imports import ImportSiecle
 from services.eleves.siecle.arrivees import match_arrivals, unmatched_ines
 from services.eleves.siecle.changements import Changement, Nature, plan
 from services.eleves.siecle.controle import Controle, LigneControlee
-from services.eleves.siecle.rapprochement import Rapprochement, match
+from services.eleves.siecle.rapprochement import Rapprochement, match, share_courriels
 from services.eleves.store.listes import find_elsewhere
 from services.eleves.usecases import adresses
 
@@ -44,16 +44,10 @@ async def make_plan(deps: Deps, held: ImportSiecle, controle: Controle, connus: 
     matched = match(controle, connus, new_id=ids_of_new(deps, held))
     ines = unmatched_ines(matched)
     ailleurs = await find_elsewhere(deps.database, session=held.session, uai=held.uai, ines=ines)
-    matched = match_arrivals(matched, ailleurs, exporte_le=controle.exporte_le)
+    matched = share_courriels(match_arrivals(matched, ailleurs, exporte_le=controle.exporte_le))
     former = adresses.given_up(deps, held.session, matched.paires)
     matched = await adresses.claim(deps, held.session, matched, former)
-    changements = plan(
-        matched,
-        controle=controle,
-        academie=held.academie,
-        vivier_gele=held.vivier_gele,
-        premier_envoi=not connus,
-    )
+    changements = plan(matched, controle=controle, academie=held.academie, vivier_gele=held.vivier_gele)
     known = {eleve.id: eleve for eleve in (*connus, *ailleurs)}
     return Plan(controle=controle, rapprochement=matched, changements=changements, connus=known, former=former)
 
