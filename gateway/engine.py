@@ -21,7 +21,8 @@ from graphql import (
 )
 
 from gateway.executor.executor import Execution
-from gateway.executor.shape import Data, Shaper
+from gateway.executor.failures import Data
+from gateway.executor.shape import Shaper
 from gateway.executor.subgraphs import Subgraphs
 from gateway.limits import Limits, check
 from gateway.planner.operation import Operation, condition_variables

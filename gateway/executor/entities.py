@@ -1,26 +1,33 @@
 """Entities in the answer so far: where they are, what identifies them, and what is put back on them."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from gateway.executor.shape import Data, Where
+from gateway.executor.failures import Data, Failure, Where
 from gateway.planner.plan import Each, Fetch, Input, OfType, Path
 from gateway.supergraph import Supergraph
 
 
 class Entities:
-    """The entities that a fetch asks for: each distinct one once, however often it stands in the answer."""
+    """The entities that a fetch asks for: each distinct one once, however often it stands in the answer.
+
+    Where what would identify one failed before, the fetch's own fields of it are missing for the same reason.
+    """
 
     def __init__(self, supergraph: Supergraph, fetch: Fetch, data: Data) -> None:
         self._supergraph = supergraph
+        self._keys = fetch.keys
         self.representations: list[Data] = []
         self._targets: list[list[tuple[Data, Where]]] = []
         ranks: dict[bytes, int] = {}
         for found, where in self._find(data, fetch.path, ()):
             representation = self._represent(found, fetch)
+            if isinstance(representation, Failure):
+                representation.leave(found, self._keys)
+                continue
             if representation is None:
                 continue
             text = orjson.dumps(representation, option=orjson.OPT_SORT_KEYS)
@@ -30,19 +37,34 @@ class Entities:
                 self._targets.append([])
             self._targets[rank].append((found, where))
 
-    def where(self, rank: int) -> Where | None:
-        """Where the entity of that rank first stands in the answer."""
-        return self._targets[rank][0][1] if 0 <= rank < len(self._targets) else None
+    def places(self, rank: int) -> list[Where]:
+        """Where the entity of that rank stands in the answer."""
+        return [where for _, where in self._targets[rank]] if 0 <= rank < len(self._targets) else []
 
-    def put(self, values: Any) -> None:
-        """Add what the subgraph gave of each entity wherever it stands."""
-        if not isinstance(values, list):
-            return
-        for targets, value in zip(self._targets, values, strict=False):
-            if isinstance(value, dict):
-                for rank, (found, _) in enumerate(targets):
+    def put(self, values: Any, reasons: Mapping[int, Failure], general: Failure | None) -> set[Failure]:
+        """Add what the subgraph gave of each entity wherever it stands; where it gave nothing, leave the reason.
+
+        Args:
+            values: of each entity, in order.
+            reasons: why nothing was given of one, by its rank.
+            general: why nothing was given of the others.
+
+        Returns:
+            The reasons that were left.
+        """
+        given = values if isinstance(values, list) else []
+        left: set[Failure] = set()
+        for rank, targets in enumerate(self._targets):
+            value = given[rank] if rank < len(given) else None
+            reason = reasons.get(rank, general)
+            for place, (found, _) in enumerate(targets):
+                if isinstance(value, dict):
                     # Each place gets its own copy: what is fetched below one must not show below another.
-                    merge(found, value if rank == 0 else copy.deepcopy(value))
+                    merge(found, value if place == 0 else copy.deepcopy(value))
+                elif reason is not None:
+                    reason.leave(found, self._keys)
+                    left.add(reason)
+        return left
 
     def _find(self, data: Any, path: Path, where: Where) -> Iterator[tuple[Data, Where]]:
         if not path:
@@ -59,13 +81,12 @@ class Entities:
         elif isinstance(data, dict):
             yield from self._find(data.get(step), rest, (*where, step))
 
-    def _represent(self, found: Data, fetch: Fetch) -> Data | None:
-        """What identifies an entity; None when a part of it is missing, for it was refused or failed before."""
-        representation: Data = {"__typename": fetch.entity}
+    def _represent(self, found: Data, fetch: Fetch) -> Data | Failure | None:
+        """What identifies an entity; when a part of it is missing, why that failed, or None when nobody said."""
         values = self._values(found, fetch.inputs)
-        return None if values is None else representation | values
+        return {"__typename": fetch.entity, **values} if isinstance(values, dict) else values
 
-    def _values(self, found: Data, inputs: tuple[Input, ...]) -> Data | None:
+    def _values(self, found: Data, inputs: tuple[Input, ...]) -> Data | Failure | None:
         values: Data = {}
         for one in inputs:
             if one.on is not None and not self._supergraph.includes(one.on, found.get("__typename", "")):
@@ -73,6 +94,8 @@ class Entities:
             if one.key not in found:
                 return None
             value = self._below(found[one.key], one)
+            if isinstance(value, Failure):
+                return value
             if one.name in values and isinstance(value, dict):
                 merge(values[one.name], value)
             else:
@@ -80,11 +103,12 @@ class Entities:
         return values
 
     def _below(self, value: Any, one: Input) -> Any:
-        if not one.below or value is None:
+        if not one.below or isinstance(value, Failure):
             return value
         if isinstance(value, list):
-            return [self._below(item, one) for item in value]
-        return self._values(value, one.below)
+            items = [self._below(item, one) for item in value]
+            return next((item for item in items if isinstance(item, Failure)), items)
+        return self._values(value, one.below) if isinstance(value, dict) else None
 
 
 def merge(into: Data, more: Data) -> None:

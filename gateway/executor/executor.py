@@ -1,12 +1,12 @@
 """Running a plan: each fetch as soon as those it waits for are done."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.executor.entities import Entities, merge
-from gateway.executor.shape import Data, Where
+from gateway.executor.failures import Data, Failure
 from gateway.executor.subgraphs import SubgraphFailed, Subgraphs
 from gateway.planner.plan import Fetch, Plan
 from gateway.supergraph import Supergraph
@@ -17,6 +17,8 @@ _KEPT_EXTENSIONS = ("code",)
 @dataclass(slots=True)
 class Execution:
     """One run of a plan; `data` holds all that was fetched, `errors` what went wrong on the way.
+
+    What a fetch could not supply is told when the answer is shaped (`gateway.executor.failures`).
 
     Args:
         headers: passed on to every subgraph.
@@ -53,49 +55,68 @@ class Execution:
             await self._fetch_entities(fetch)
 
     async def _fetch_root(self, fetch: Fetch) -> None:
-        answer = await self._ask(fetch, {}, ())
-        if answer is not None:
-            for error in answer.get("errors") or ():
-                self._add_error(error, fetch, error.get("path"))
-            if isinstance(answer.get("data"), dict):
-                merge(self.data, answer["data"])
+        answer = await self._ask(fetch, {})
+        data = answer.get("data")
+        reason: Failure | None = None
+        for error, path in _errors(answer, fetch):
+            if reason is None and not isinstance(data, dict):
+                reason = Failure(error)
+                if not path:
+                    continue
+            self._tell(error, path)
+        if isinstance(data, dict):
+            merge(self.data, data)
+        elif reason is not None:
+            reason.leave(self.data, fetch.keys)
 
     async def _fetch_entities(self, fetch: Fetch) -> None:
         entities = Entities(self.supergraph, fetch, self.data)
         if not entities.representations:
             return
-        answer = await self._ask(fetch, {"representations": entities.representations}, entities.where(0) or ())
-        if answer is None:
-            return
-        for error in answer.get("errors") or ():
-            self._add_error(error, fetch, _entity_path(error.get("path"), entities))
-        if isinstance(answer.get("data"), dict):
-            entities.put(answer["data"].get("_entities"))
+        answer = await self._ask(fetch, {"representations": entities.representations})
+        reasons: dict[int, Failure] = {}
+        general: list[Failure] = []
+        for error, path in _errors(answer, fetch):
+            match path:
+                case ["_entities", int(rank), *below] if places := entities.places(rank):
+                    reasons.setdefault(rank, Failure(error))
+                    for place in places if below else ():
+                        self._tell(error, [*place, *below])
+                case _:
+                    general.append(Failure(error))
+        data = answer.get("data")
+        values = data.get("_entities") if isinstance(data, dict) else None
+        left = entities.put(values, reasons, general[0] if general else None)
+        for failure in general:
+            if failure not in left:
+                self._tell(failure.error, ())
 
-    async def _ask(self, fetch: Fetch, inputs: Data, where: Where) -> Data | None:
+    async def _ask(self, fetch: Fetch, inputs: Data) -> Data:
+        """What a subgraph answers; when that is nothing, an answer without data, with the error that says so."""
         used = {name: self.variables[name] for name in fetch.variables if name in self.variables}
         try:
-            return await self.subgraphs.ask(fetch.subgraph, fetch.operation, inputs | used, self.headers)
+            answer = await self.subgraphs.ask(fetch.subgraph, fetch.operation, inputs | used, self.headers)
         except SubgraphFailed:
-            self.errors.append(
-                {
-                    "message": f"Le service « {fetch.subgraph} » ne répond pas : les données qu'il fournit manquent.",
-                    **({"path": list(where)} if where else {}),
-                    "extensions": {"code": "SERVICE_INDISPONIBLE", "service": fetch.subgraph},
-                }
-            )
-            return None
+            answer = {}
+        if answer.get("data") is None and not answer.get("errors"):
+            message = f"Le service « {fetch.subgraph} » ne répond pas : les données qu'il fournit manquent."
+            return {"errors": [{"message": message, "extensions": {"code": "SERVICE_INDISPONIBLE"}}]}
+        return answer
 
-    def _add_error(self, error: Any, fetch: Fetch, path: Any) -> None:
-        """Pass on an error of a subgraph: its message and code, where it is in our answer, and whose it is."""
-        if not isinstance(error, dict):
-            return
-        extensions = error.get("extensions") or {}
-        kept = {name: extensions[name] for name in _KEPT_EXTENSIONS if name in extensions}
-        shown: Data = {"message": str(error.get("message", "")), "extensions": {**kept, "service": fetch.subgraph}}
-        if isinstance(path, list):
-            shown["path"] = path
-        self.errors.append(shown)
+    def _tell(self, error: Data, path: list[Any] | tuple[Any, ...]) -> None:
+        self.errors.append({**error, "path": list(path)} if path else error)
+
+
+def _errors(answer: Data, fetch: Fetch) -> Iterator[tuple[Data, list[Any]]]:
+    """The errors of a subgraph as they are passed on, with its message, its code and whose it is; and their paths."""
+    errors = answer.get("errors")
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            extensions, path = error.get("extensions"), error.get("path")
+            known = extensions if isinstance(extensions, dict) else {}
+            kept = {name: known[name] for name in _KEPT_EXTENSIONS if name in known}
+            shown = {"message": str(error.get("message", "")), "extensions": {**kept, "service": fetch.subgraph}}
+            yield shown, path if isinstance(path, list) else []
 
 
 def _in_order(stage: tuple[Fetch, ...]) -> list[Fetch]:
@@ -110,11 +131,3 @@ def _in_order(stage: tuple[Fetch, ...]) -> list[Fetch]:
         done |= {fetch.number for fetch in ready}
         waiting = [fetch for fetch in waiting if fetch.number not in done]
     return ordered
-
-
-def _entity_path(path: Any, entities: Entities) -> list[str | int] | None:
-    """A path below `_entities`, as a path of our answer."""
-    if not isinstance(path, list) or len(path) < 2 or path[0] != "_entities" or not isinstance(path[1], int):
-        return None
-    where = entities.where(path[1])
-    return None if where is None else [*where, *path[2:]]

@@ -20,12 +20,13 @@ from graphql import (
     is_leaf_type,
 )
 
-from gateway.planner.operation import Operation
+from gateway.executor.failures import Data, Failure, Problems, Where
+from gateway.planner.operation import Operation, Selected
 from gateway.supergraph import Supergraph
 
-type Data = dict[str, Any]
-type Where = tuple[str | int, ...]
-type Complete = Callable[[Any, Where, list[Data]], Any]
+type Complete = Callable[[Any, Where, Problems], Any]
+type Shown = tuple[str, str, Complete | None, bool]
+"""A field of an object: its response key, its name, how its value is completed, and whether it may not be null."""
 
 
 class _Bubble:
@@ -41,36 +42,37 @@ class Shaper:
 
     supergraph: Supergraph
     operation: Operation
-    _objects: dict[tuple[str, tuple[int, ...]], list[tuple[str, str, Complete | None]]] = field(default_factory=dict)
+    _objects: dict[tuple[str, tuple[int, ...]], list[Shown]] = field(default_factory=dict)
 
     def shape(self, data: Data, errors: list[Data]) -> Data | None:
         """The `data` of the answer; problems found on the way are added to `errors`."""
         root = self._schema.type_map[self.supergraph.roots[self.operation.definition.operation.value]]
         assert isinstance(root, GraphQLObjectType)  # noqa: S101
-        shaped = self._object(root, (self.operation.definition.selection_set,), data, (), errors)
+        problems = Problems(errors)
+        shaped = self._object(root, (self.operation.definition.selection_set,), data, (), problems)
+        problems.close()
         return None if shaped is _BUBBLE else shaped
 
     @property
     def _schema(self) -> GraphQLSchema:
         return self.supergraph.api
 
-    def _fields(
-        self, kind: GraphQLObjectType, selections: tuple[SelectionSetNode, ...]
-    ) -> list[tuple[str, str, Complete | None]]:
+    def _fields(self, kind: GraphQLObjectType, selections: tuple[SelectionSetNode, ...]) -> list[Shown]:
         # Selection sets live as long as the operation's document, so their identity names them.
         cached = (kind.name, tuple(map(id, selections)))
         fields = self._objects.get(cached)
         if fields is None:
             asked = self.operation.collect(self.supergraph, kind.name, selections)
-            fields = self._objects[cached] = [
-                (key, one.name, self._completer(kind, one.name, one.below)) for key, one in asked.items()
-            ]
+            fields = self._objects[cached] = [self._shown(kind, key, one) for key, one in asked.items()]
         return fields
 
-    def _completer(self, kind: GraphQLObjectType, name: str, below: tuple[SelectionSetNode, ...]) -> Complete | None:
-        """How the values of a field are completed; None for what needs nothing (`__typename`, introspection)."""
-        definition = kind.fields.get(name)
-        return None if definition is None else self._complete(definition.type, below)
+    def _shown(self, kind: GraphQLObjectType, key: str, selected: Selected) -> Shown:
+        definition = kind.fields.get(selected.name)
+        if definition is None:
+            # `__typename`, and what the schema itself has answered.
+            return key, selected.name, None, False
+        mandatory = isinstance(definition.type, GraphQLNonNull)
+        return key, selected.name, self._complete(definition.type, selected.below), mandatory
 
     def _complete(self, kind: GraphQLOutputType, below: tuple[SelectionSetNode, ...]) -> Complete:
         if isinstance(kind, GraphQLNonNull):
@@ -86,13 +88,13 @@ class Shaper:
     def _composite(self, kind: Any, below: tuple[SelectionSetNode, ...]) -> Complete:
         abstract = isinstance(kind, GraphQLInterfaceType | GraphQLUnionType)
 
-        def complete(value: Any, where: Where, errors: list[Data]) -> Any:
+        def complete(value: Any, where: Where, problems: Problems) -> Any:
             if not isinstance(value, dict):
                 return None
             concrete = self._schema.type_map.get(value.get("__typename", "")) if abstract else kind
             if not isinstance(concrete, GraphQLObjectType):
                 return None
-            shaped = self._object(concrete, below, value, where, errors)
+            shaped = self._object(concrete, below, value, where, problems)
             return None if shaped is _BUBBLE else shaped
 
         return complete
@@ -103,55 +105,60 @@ class Shaper:
         selections: tuple[SelectionSetNode, ...],
         data: Data,
         where: Where,
-        errors: list[Data],
+        problems: Problems,
     ) -> Any:
         shaped: Data = {}
-        for key, name, complete in self._fields(kind, selections):
-            if complete is None:
-                shaped[key] = kind.name if name == "__typename" else data.get(key)
-                continue
-            value = complete(data.get(key), (*where, key), errors)
-            if value is _BUBBLE:
-                return _BUBBLE
-            shaped[key] = value
+        missing: list[tuple[str, Failure]] = []
+        for key, name, complete, mandatory in self._fields(kind, selections):
+            value = data.get(key)
+            if isinstance(value, Failure):
+                if mandatory:
+                    problems.add_missing(value, (*where, key))
+                    return _BUBBLE
+                missing.append((key, value))
+                shaped[key] = None
+            elif complete is None:
+                shaped[key] = kind.name if name == "__typename" else value
+            else:
+                shaped[key] = complete(value, (*where, key), problems)
+                if shaped[key] is _BUBBLE:
+                    return _BUBBLE
+        # Not before: of an object that is not shown, it is enough to tell why it is not.
+        for key, failure in missing:
+            problems.add_missing(failure, (*where, key))
         return shaped
 
 
-def _leaf(value: Any, _where: Where, _errors: list[Data]) -> Any:
+def _leaf(value: Any, _where: Where, _problems: Problems) -> Any:
     return value
 
 
 def _enum(kind: GraphQLEnumType) -> Complete:
-    def complete(value: Any, where: Where, errors: list[Data]) -> Any:
-        if value is None or value in kind.values:
+    def complete(value: Any, where: Where, problems: Problems) -> Any:
+        if value is None or (isinstance(value, str) and value in kind.values):
             return value
-        errors.append(_problem("Un service a donné une valeur inconnue.", where))
+        problems.add("Un service a donné une valeur inconnue.", "REPONSE_INVALIDE", where)
         return None
 
     return complete
 
 
 def _list(item: Complete) -> Complete:
-    def complete(value: Any, where: Where, errors: list[Data]) -> Any:
+    def complete(value: Any, where: Where, problems: Problems) -> Any:
         if not isinstance(value, list):
             return None
-        shaped = [item(one, (*where, rank), errors) for rank, one in enumerate(value)]
+        shaped = [item(one, (*where, rank), problems) for rank, one in enumerate(value)]
         return None if any(one is _BUBBLE for one in shaped) else shaped
 
     return complete
 
 
 def _non_null(inner: Complete) -> Complete:
-    def complete(value: Any, where: Where, errors: list[Data]) -> Any:
-        shaped = inner(value, where, errors)
+    def complete(value: Any, where: Where, problems: Problems) -> Any:
+        shaped = inner(value, where, problems)
         if shaped is not None:
             return shaped
-        if not errors:
-            errors.append(_problem("Un service n'a pas donné une valeur obligatoire.", where))
+        problems.add("Un service n'a pas donné une valeur obligatoire.", "REPONSE_INVALIDE", where)
         return _BUBBLE
 
     return complete
-
-
-def _problem(message: str, where: Where) -> Data:
-    return {"message": message, "path": list(where), "extensions": {"code": "REPONSE_INVALIDE"}}

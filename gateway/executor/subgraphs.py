@@ -8,7 +8,7 @@ import orjson
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from gateway.executor.shape import Data
+from gateway.executor.failures import Data
 
 _tracer = trace.get_tracer(__name__)
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}

@@ -40,6 +40,7 @@ class Fetch:
 
     Args:
         operation: its text, the same for the same plan, so that the subgraph's caches hit.
+        keys: the response keys that it supplies, of the root or of each entity.
         variables: those of the client's that it uses.
         path: where its answer belongs; for an entity fetch, where the entities are.
         entity: the type the entities are asked as; None for a fetch of root fields.
@@ -50,6 +51,7 @@ class Fetch:
     number: int
     subgraph: str
     operation: str
+    keys: tuple[str, ...]
     variables: tuple[str, ...]
     path: Path = ()
     entity: str | None = None

@@ -279,6 +279,7 @@ class _Planner:
             number=numbers[fetch],
             subgraph=self.supergraph.names[fetch.graph],
             operation=f"{heading} {body}",
+            keys=tuple(fetch.selection.fields),
             variables=tuple(used),
             path=fetch.path,
             entity=fetch.type_name if fetch.entity else None,

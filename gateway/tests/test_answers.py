@@ -115,7 +115,7 @@ async def test_the_rest_is_answered_while_a_subgraph_is_away_and_what_is_missing
     assert answer["data"] == {"produit": {"nom": "Table", "reste": 2, "avis": None}, "depots": ["nord", "sud"]}
     (error,) = answer["errors"]
     assert error["extensions"] == {"code": "SERVICE_INDISPONIBLE", "service": "avis"}
-    assert error["path"] == ["produit"]
+    assert error["path"] == ["produit", "avis"]
     assert "avis" in error["message"]
 
 
