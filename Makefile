@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once, for every process that is started from here: the parts of the platform start in half the time.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(LOCAL)/pycache
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton docs format
+.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,11 +71,14 @@ up: $(INSTALLED) ## start the whole platform with a demonstration of two académ
 jeton: $(INSTALLED) ## sign an account of the demonstration in and print its access token: make jeton COMPTE=chef
 	@python -m infra.local.jeton $(COMPTE)
 
+code: $(INSTALLED) ## print the six digits that an account's authenticator shows now: make code COMPTE=national
+	@python -m infra.local.code $(COMPTE)
+
 check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
 	ruff format --check --quiet .
 	ruff check --quiet .
 	mypy .
-	lint-imports --no-logo
+	lint-imports --no-logo --cache-dir $(LOCAL)/cache/import-linter
 	for part in $(PARTS); do deptry $$part --config $$part/pyproject.toml --extend-exclude '.*/tests/.*|kit/testing/.*|.*/pytest_stack.py' \
 	  $(foreach p,kit socle services proto infra gateway generateur,--known-first-party $(p)) || exit 1; done
 	buf lint

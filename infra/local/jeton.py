@@ -11,23 +11,33 @@ import sys
 import httpx
 
 from infra.local.connexion import ConnexionRefusee, Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
+from infra.local.demonstration import MOT_DE_PASSE, Compte, comptes, totp
 from infra.local.platform import Settings, read_settings
 from infra.local.processes import StartFailed
 
 
 def main() -> None:
     """Print the token of the account that COMPTE names, or say which there are."""
+    settings, compte = asked_account("make jeton")
+    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(compte.nom_court))
+    sys.stdout.write(asyncio.run(access_token(settings, personne)) + "\n")
+
+
+def asked_account(command: str) -> tuple[Settings, Compte]:
+    """The platform, and the account of the demonstration that the argument of `command` names.
+
+    Raises:
+        SystemExit: there is none of that name; it says which there are.
+    """
     try:
         settings = read_settings(os.environ)
         known = {compte.nom_court: compte for compte in comptes(settings.demonstration)}
     except (StartFailed, OSError) as error:
-        raise SystemExit(f"make jeton: {error}; is the platform running (make up)?") from None
+        raise SystemExit(f"{command}: {error}; is the platform running (make up)?") from None
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     if asked not in known:
-        raise SystemExit(f"make jeton COMPTE=… : one of {', '.join(known)}")
-    personne = Personne(courriel=known[asked].courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(asked))
-    sys.stdout.write(asyncio.run(access_token(settings, personne)) + "\n")
+        raise SystemExit(f"{command} COMPTE=… : one of {', '.join(known)}")
+    return settings, known[asked]
 
 
 async def access_token(settings: Settings, personne: Personne) -> str:
@@ -41,7 +51,9 @@ async def access_token(settings: Settings, personne: Personne) -> str:
     except ConnexionRefusee as error:
         raise SystemExit(f"make jeton: {error}") from None
     except httpx.HTTPError as error:
-        raise SystemExit(f"make jeton: {error}; is the platform running (make up)?") from None
+        raise SystemExit(
+            f"make jeton: {str(error) or type(error).__name__}; is the platform running (make up)?"
+        ) from None
     except TimeoutError:
         catcher, log = settings.ports.courriels_url, settings.logs / "identity.log"
         raise SystemExit(f"make jeton: no code came by mail: look at {catcher}/ and into {log}") from None

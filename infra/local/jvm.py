@@ -47,7 +47,8 @@ def command(name: str, main: str, *options: str) -> list[str]:
     # The archive is good for one class path only, so in an order that does not depend on the disk.
     jars = sorted((JAVA / name).glob("*.jar"))
     if not jars:
-        raise StartFailed(f"{name} is not installed: `python -m infra.local.installation {name}` does it, once.")
+        command = f".local/venv/bin/python -m infra.local.installation {name}"
+        raise StartFailed(f"{name} is not installed: `{command}` does it, once.")
     archive = archive_of(name)
     shared = [f"-XX:SharedArchiveFile={archive}", "-Xlog:disable", "-Xlog:all=error"] if archive.exists() else []
     return ["java", *_OPTIONS, *shared, *options, "-cp", ":".join(map(str, jars)), main]

@@ -259,15 +259,18 @@ def describe(settings: Settings, seconds: float) -> str:
         f"The platform runs (started in {seconds:.0f} s). Ctrl-C stops it.",
         "",
         f"  GraphQL    {settings.gateway_url}",
-        f"  sign-in    {settings.identity_url}/.well-known/openid-configuration (OpenID Connect)",
+        f"  sign-in    {settings.identity_url}/connexion (OpenID Connect: /.well-known/openid-configuration)",
         f"  mail, SMS  {ports.courriels_url}/",
         f"  traces     http://127.0.0.1:{ports.zipkin}/",
         f"  MongoDB    {ports.mongodb_uri}",
         f"  Kafka      {ports.kafka_bootstrap_servers}",
         f"  logs       {settings.logs}/",
         "",
-        f"Accounts of the demonstration, password {MOT_DE_PASSE}; `make jeton COMPTE=<name>` signs one in:",
+        f"Accounts of the demonstration, password {MOT_DE_PASSE}:",
         *(f"  {c.nom_court:<15} {c.courriel:<42} {c.description}" for c in comptes(settings.demonstration)),
+        "",
+        "To sign one in with a browser: mailed codes come to the page of mails, and `make code COMPTE=<name>` prints",
+        "that of its authenticator. `make jeton COMPTE=<name>` does it all, and prints the access token.",
     ]
     return "\n".join(lines) + "\n"
 

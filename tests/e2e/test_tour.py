@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 def blocks(readme: str) -> list[tuple[str, str]]:
     """What the tour says to paste, each with what it says comes out (nothing where it says nothing)."""
     tour = readme[readme.index("## A tour") : readme.index("## Where things are")]
-    found = re.findall(r"```(sh|json)\n(.*?)```", tour, re.DOTALL)
+    found = re.findall(r"```(sh|json|text)\n(.*?)```", tour, re.DOTALL)
     pairs: list[tuple[str, str]] = []
     for kind, text in found:
         if kind == "sh":
@@ -38,7 +38,7 @@ def blocks(readme: str) -> list[tuple[str, str]]:
 
 async def test_the_readmes_tour_gives_what_it_says(up: Up) -> None:
     pairs = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(pairs) == 7
+    assert len(pairs) == 8
     script = ""
     for number, (text, _) in enumerate(pairs):
         script += f"{text}\necho; echo '--- {number}'\n"
@@ -58,8 +58,10 @@ async def test_the_readmes_tour_gives_what_it_says(up: Up) -> None:
     assert process.returncode == 0, errors.decode()
     printed = re.split(r"--- \d+\n", output.decode())
     for (_, expected), given in zip(pairs, printed, strict=False):
-        if expected:
+        if expected.startswith("{"):
             assert json.loads(given) == json.loads(expected)
+        elif expected:
+            assert given.strip() == expected.strip()
 
 
 async def test_the_trace_of_an_operation_goes_from_the_gateway_through_each_subgraph_to_its_store(up: Up) -> None:

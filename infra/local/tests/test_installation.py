@@ -75,7 +75,9 @@ async def test_what_is_installed_is_not_installed_again() -> None:
 
 def test_a_part_that_is_not_installed_is_said_with_the_command_that_does_it(programs: Programs) -> None:
     programs(java=java("17"))
-    with pytest.raises(StartFailed, match=r"kafka is not installed: `python -m infra\.local\.installation kafka`"):
+    with pytest.raises(
+        StartFailed, match=r"kafka is not installed: `\.local/venv/bin/python -m infra\.local\.installation kafka`"
+    ):
         jvm.command("kafka", "kafka.Kafka")
 
 
