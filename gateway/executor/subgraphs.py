@@ -9,6 +9,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from gateway.executor.failures import Data
+from gateway.measures import Measures
 
 _tracer = trace.get_tracer(__name__)
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
@@ -25,12 +26,16 @@ class Subgraphs:
         urls: where each is served.
         timeout: seconds one request may take.
         max_bytes: of an answer.
+        measures: where each request is counted.
     """
 
-    def __init__(self, urls: Mapping[str, str], *, timeout: float, max_bytes: int) -> None:
+    def __init__(
+        self, urls: Mapping[str, str], *, timeout: float, max_bytes: int, measures: Measures | None = None
+    ) -> None:
         self._urls = urls
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._max_bytes = max_bytes
+        self._measures = measures or Measures()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -48,16 +53,22 @@ class Subgraphs:
         Raises:
             SubgraphFailed: there is none.
         """
-        with _tracer.start_as_current_span(f"fetch {name}", kind=SpanKind.CLIENT) as span:
+        with (
+            self._measures.subgraph(name) as observed,
+            _tracer.start_as_current_span(f"fetch {name}", kind=SpanKind.CLIENT) as span,
+        ):
             span.set_attribute("graphql.subgraph", name)
             carrier: dict[str, str] = {}
             propagate.inject(carrier)
             body = orjson.dumps({"query": operation, "variables": variables})
             try:
-                return await self._post(self._urls[name], body, {**_HEADERS, **headers, **carrier})
+                answer = await self._post(self._urls[name], body, {**_HEADERS, **headers, **carrier})
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, SubgraphFailed) as error:
+                observed.outcome = "failed"
                 span.set_status(StatusCode.ERROR)
                 raise SubgraphFailed(name) from error
+            observed.end(errors=bool(answer.get("errors")))
+            return answer
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Data:
         assert self._session is not None, "used within its context"  # noqa: S101

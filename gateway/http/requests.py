@@ -29,6 +29,13 @@ class Unreadable(RequestRefused):
         super().__init__([error(message, code)], status=status)
 
 
+class NotAcceptable(Unreadable):
+    """The client takes none of the media types that we answer with."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Demandez {GRAPHQL} ou {JSON}.", "TYPE_NON_ACCEPTE", status=406)
+
+
 async def read(request: Request, *, max_bytes: int) -> GraphQLRequest:
     """The operation a request asks for.
 
