@@ -4,8 +4,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.limits import Limits
@@ -19,6 +20,34 @@ def _pairs(value: object) -> object:
     return dict(part.partition("=")[::2] for part in _split(value)) if isinstance(value, str) else value  # type: ignore[attr-defined]
 
 
+def _address(value: str) -> str:
+    """An address of HTTP; what is wrong with another is said without it, for it may hold a password."""
+    try:
+        parts = urlsplit(value)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise ValueError("expected an address such as https://offre.example.fr/graphql")
+    return value
+
+
+def _issuer(value: str) -> str:
+    """The address without the last slash that people add: an issuer is compared letter for letter."""
+    return _address(value).rstrip("/")
+
+
+def _addresses(value: dict[str, str]) -> dict[str, str]:
+    for name, address in value.items():
+        if not name:
+            raise ValueError("expected `name=address`, comma-separated")
+        try:
+            _address(address)
+        except ValueError as wrong:
+            raise ValueError(f"{name}: {wrong}") from wrong
+    return value
+
+
 class Settings(BaseSettings):
     """Names are those of the environment variables, in small letters after `PASSERELLE_` (but for `IDENTITY_URL`)."""
 
@@ -27,10 +56,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the server binds to.")
     port: int = Field(4000, ge=1, le=65535, description="HTTP port.")
     supergraphe: Path = Field(description="File of the composed supergraph.")
-    sous_graphes: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(
+    sous_graphes: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_addresses)] = Field(
         description="Address of each subgraph: `offre=http://127.0.0.1:4002/graphql, …`."
     )
-    identity_url: str = Field(validation_alias="IDENTITY_URL", description="Issuer of access tokens.")
+    identity_url: Annotated[str, AfterValidator(_issuer)] = Field(
+        validation_alias="IDENTITY_URL", description="Issuer of access tokens."
+    )
     audience: str = Field("site-de-gestion", description="Audience that access tokens must name.")
     origines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="Origins of the web frontends (CORS), comma-separated."
