@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 
 from graphql import (
     DocumentNode,
-    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
-    SelectionSetNode,
-    execute_sync,
     get_variable_values,
     parse,
     validate,
@@ -24,6 +21,7 @@ from gateway.executor.executor import Execution
 from gateway.executor.failures import Data
 from gateway.executor.shape import Shaper
 from gateway.executor.subgraphs import Subgraphs
+from gateway.introspection import answer_of_schema, asked_of_schema
 from gateway.limits import Limits, check
 from gateway.planner.operation import Operation, condition_variables
 from gateway.planner.plan import Plan
@@ -35,6 +33,15 @@ _MAX_PLANS = 64
 """Of one operation: each condition that a variable decides doubles how many there may be (ADR 007)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An operation with its conditions decided: its plan, the shape of its answer, and what it asks of the schema."""
+
+    plan: Plan
+    shaper: Shaper
+    of_schema: DocumentNode | None
+
+
 @dataclass(slots=True)
 class Prepared:
     """An operation that was parsed, validated and found within the limits; plans by what its conditions decide."""
@@ -43,7 +50,7 @@ class Prepared:
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: tuple[str, ...]
     defaults: Data
-    plans: dict[tuple[bool, ...], tuple[Plan, Shaper]] = field(default_factory=dict)
+    plans: dict[tuple[bool, ...], Ready] = field(default_factory=dict)
 
     @property
     def kind(self) -> OperationType:
@@ -111,11 +118,12 @@ class Engine:
         """
         self._check_variables(prepared, variables)
         given = prepared.defaults | variables
-        planned, shaper = self._plan(prepared, tuple(bool(given.get(name)) for name in prepared.conditions))
+        ready = self._decide(prepared, tuple(bool(given.get(name)) for name in prepared.conditions))
         execution = Execution(self.supergraph, self.subgraphs, given, headers)
-        execution.data |= self._introspection(prepared, variables)
-        await execution.run(planned)
-        data = shaper.shape(execution.data, execution.errors)
+        if ready.of_schema is not None:
+            answer_of_schema(self.supergraph, ready.of_schema, variables, execution)
+        await execution.run(ready.plan)
+        data = ready.shaper.shape(execution.data, execution.errors)
         return {"data": data, "errors": execution.errors} if execution.errors else {"data": data}
 
     def _check_variables(self, prepared: Prepared, variables: Data) -> None:
@@ -126,32 +134,19 @@ class Engine:
         if isinstance(coerced, list):
             raise RequestRefused([dict(error.formatted) for error in coerced])
 
-    def _plan(self, prepared: Prepared, decided: tuple[bool, ...]) -> tuple[Plan, Shaper]:
+    def _decide(self, prepared: Prepared, decided: tuple[bool, ...]) -> Ready:
         held = prepared.plans.get(decided)
         if held is None:
             conditions = dict(zip(prepared.conditions, decided, strict=True))
             operation = Operation(prepared.definition, prepared.fragments, conditions)
             if len(prepared.plans) >= _MAX_PLANS:
                 prepared.plans.pop(next(iter(prepared.plans)))
-            held = prepared.plans[decided] = (plan(self.supergraph, operation), Shaper(self.supergraph, operation))
+            held = prepared.plans[decided] = Ready(
+                plan(self.supergraph, operation),
+                Shaper(self.supergraph, operation),
+                asked_of_schema(self.supergraph, operation),
+            )
         return held
-
-    def _introspection(self, prepared: Prepared, variables: Data) -> Data:
-        """What the operation asks of the schema itself, answered here."""
-        selections = prepared.definition.selection_set.selections
-        asked = tuple(s for s in selections if isinstance(s, FieldNode) and s.name.value in ("__schema", "__type"))
-        if not asked:
-            return {}
-        only = OperationDefinitionNode(
-            operation=OperationType.QUERY,
-            name=None,
-            variable_definitions=prepared.definition.variable_definitions,
-            directives=(),
-            selection_set=SelectionSetNode(selections=asked),
-        )
-        document = DocumentNode(definitions=(only, *prepared.fragments.values()))
-        result = execute_sync(self.supergraph.api, document, variable_values=variables)
-        return dict(result.data or {})
 
 
 def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

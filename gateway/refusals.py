@@ -1,6 +1,9 @@
 """Requests that are refused before anything is asked of a subgraph, and what the client is told."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from graphql import GraphQLError
 
 type Error = dict[str, Any]
 
@@ -30,3 +33,8 @@ class LimitExceeded(RequestRefused):
 def error(message: str, code: str) -> Error:
     """A GraphQL error of the gateway's own."""
     return {"message": message, "extensions": {"code": code}}
+
+
+def described(errors: Iterable[GraphQLError], code: str) -> list[Error]:
+    """Errors of graphql-core's, with the code they have here."""
+    return [{**one.formatted, "extensions": {"code": code}} for one in errors]

@@ -18,7 +18,7 @@ from gateway.planner.reach import obtainable
 from gateway.planner.rest import as_selections, on
 from gateway.supergraph import CompositeType, Field, Kind, Supergraph
 
-_INTROSPECTION = ("__schema", "__type")
+INTROSPECTION = ("__schema", "__type")
 
 
 class PlanRefused(Exception):
@@ -34,7 +34,7 @@ def plan(supergraph: Supergraph, operation: Operation) -> Plan:
     kind = operation.definition.operation
     root = supergraph.roots[kind.value]
     fields = operation.collect(supergraph, root, (operation.definition.selection_set,))
-    asked = {key: s for key, s in fields.items() if s.name not in _INTROSPECTION and s.name != "__typename"}
+    asked = {key: s for key, s in fields.items() if s.name not in INTROSPECTION and s.name != "__typename"}
     if kind is OperationType.MUTATION:
         # One after the other, as the specification wants of a mutation's fields.
         groups = [{key: selected} for key, selected in asked.items()]

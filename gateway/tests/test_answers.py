@@ -88,6 +88,33 @@ async def test_the_schema_answers_for_itself_and_beside_data(engine: Engine, bou
     assert not boutique.seen["catalogue"].operations
 
 
+async def test_the_schema_answers_in_whatever_fragment_it_is_asked(engine: Engine) -> None:
+    text = """
+      query($n: String! = "Produit", $oui: Boolean!) {
+        ...F
+        ... { t: __type(name: $n) { name } }
+        __type(name: "Avis") @skip(if: $oui) { name }
+      }
+      fragment F on Query { __schema { queryType { name } } __schema { mutationType { name } } }
+    """
+    answer = await ask(engine, text, oui=True)
+    assert answer == {
+        "data": {
+            "__schema": {"queryType": {"name": "Query"}, "mutationType": {"name": "Mutation"}},
+            "t": {"name": "Produit"},
+        }
+    }
+
+
+async def test_what_goes_wrong_with_the_schema_is_told_at_its_place(engine: Engine) -> None:
+    fragment = "fragment F on Query { __schema { types @skip(if: $oui) { name } } }"
+    answer = await ask(engine, f"query($oui: Boolean = true) {{ depots ...F }} {fragment}", oui=None)
+    assert answer["data"] == {"depots": ["nord", "sud"], "__schema": None}
+    (error,) = answer["errors"]
+    assert error["path"] == ["__schema"]
+    assert error["extensions"] == {"code": "OPERATION_INVALIDE"}
+
+
 async def test_a_subgraphs_error_comes_with_its_place_in_our_answer_and_its_service(engine: Engine) -> None:
     answer = await ask(engine, "{ produits { nom avis { note } moyenne } }")
     # p2 has no review, and its average may not be null: the list, which may not hold null either, goes with it.
