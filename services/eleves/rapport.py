@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from services.eleves.domain import TypeTache
 from services.eleves.siecle.arrivees import tell_arrivals
 from services.eleves.siecle.changements import Changement, Nature
-from services.eleves.siecle.compte_rendu import Avertissement, Rejet
+from services.eleves.siecle.compte_rendu import DETAILS, Avertissement, Rejet
 from services.eleves.siecle.controle import Controle
 from services.eleves.siecle.rapprochement import Rapprochement
-
-DETAILS = 1_000
-"""≈ ours: how many rows a report details, more than the largest lycée has students of terminale (770, domaine.md §5.3);
-all are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +60,7 @@ def report(
     rejets = (*controle.rejets, *rapprochement.rejets)
     arrivees = tell_arrivals(rapprochement, arrives)
     avertissements = (*controle.avertissements, *rapprochement.avertissements, *arrivees)
-    rejetees = len({rejet.ligne for rejet in rejets})
+    rejetees = len(controle.rejetees) + len(rapprochement.rejets)
     acceptees = len(rapprochement.paires)
     told = (Nature.NOUVEAU, Nature.ARRIVE, Nature.MODIFIE, Nature.PARTI)
     taches = Counter(

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DETAILS = 1_000
+"""≈ ours: how many rows a report details, more than the largest lycée has students of terminale (770, domaine.md §5.3);
+all are counted."""
+
 
 class CodeRejet(StrEnum):
     """Why a row is left out."""

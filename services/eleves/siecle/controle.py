@@ -3,13 +3,13 @@
 Rejected rows never block the good ones; a file that is not this school's, or not of this year, is refused whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 
 from services.eleves.domain import Courriel, DonneesSiecle
-from services.eleves.siecle.compte_rendu import Avertissement, CodeRejet, Rejet
+from services.eleves.siecle.compte_rendu import DETAILS, Avertissement, CodeRejet, Rejet
 from services.eleves.siecle.documents import Depot, DocumentLu, EleveLu
 from services.eleves.siecle.examen import Examen
 from services.eleves.siecle.reference import Identifiants, Reference, identifiants
@@ -41,8 +41,9 @@ class Controle:
 
     Args:
         exporte_le: when SIECLE made the file, by its own clock.
+        rejets, avertissements: the first thousand of each.
         ecartes_non_terminale: how many rows are of another level, which is no mistake.
-        rejetees: the identifiers of the rejected rows: their students are in the file all the same.
+        rejetees: the identifiers of each rejected row: their students are in the file all the same.
     """
 
     session: int
@@ -65,27 +66,28 @@ def check(depot: Depot, *, uai: str, session: int) -> Controle:
         if document is not None:
             _check_heading(document, uai=uai, annee=session - 1)
     exporte_le = _export_time(depot)
-    eleves = [(lu, identifiants(lu)) for lu in depot.eleves.eleves]
+    eleves = depot.eleves.eleves
+    all_ids = [identifiants(lu) for lu in eleves]
     reference = Reference.of(depot, exporte_le=exporte_le.date())
-    doubles = _doubles(eleves)
+    doubles = _doubles(all_ids)
     lignes: list[LigneControlee] = []
     rejetees: list[Identifiants] = []
     rejets: list[Rejet] = []
     avertissements: list[Avertissement] = []
-    for lu, ids in eleves:
+    for rang, (lu, ids) in enumerate(zip(eleves, all_ids, strict=True)):
         examen = Examen(lu, ids, reference)
         if examen.autre_niveau:
             continue
-        _reject_doubles(examen, doubles)
+        _reject_doubles(examen, rang, doubles, eleves)
         ligne = _examine(examen)
         if ligne is None:
-            rejets += examen.rejets
+            rejets += examen.rejets[: DETAILS - len(rejets)]
             rejetees.append(ids)
         else:
             lignes.append(ligne)
-            avertissements += examen.avertissements
+            avertissements += examen.avertissements[: DETAILS - len(avertissements)]
     ecartes = len(eleves) - len(lignes) - len(rejetees)
-    if not lignes and not rejets:
+    if not lignes and not rejetees:
         raise ElevesAbsents(_no_student(depot, ecartes))
     return Controle(
         session=session,
@@ -112,27 +114,31 @@ def _examine(examen: Examen) -> LigneControlee | None:
     )
 
 
-type _Doubles = dict[tuple[str, str], list[int]]
+type _Doubles = Mapping[tuple[str, str], Sequence[int]]
 
 
-def _doubles(eleves: Sequence[tuple[EleveLu, Identifiants]]) -> _Doubles:
-    """The lines on which each identifier stands, of those that stand on several; students of any level count."""
-    lines: _Doubles = {}
-    for lu, ids in eleves:
-        for champ, value in ids.valeurs():
-            lines.setdefault((champ, value), []).append(lu.ligne)
-    return {key: where for key, where in lines.items() if len(where) > 1}
+def _doubles(all_ids: Sequence[Identifiants]) -> _Doubles:
+    """The identifiers that several rows have, with their ranks (a line may hold any number of rows); students of any
+    level count.
+    """
+    rangs: dict[tuple[str, str], list[int]] = {}
+    for rang, ids in enumerate(all_ids):
+        for key in ids.valeurs():
+            rangs.setdefault(key, []).append(rang)
+    return {key: those for key, those in rangs.items() if len(those) > 1}
 
 
-def _reject_doubles(examen: Examen, doubles: _Doubles) -> None:
-    for champ, value in examen.ids.valeurs():
-        same = doubles.get((champ, value), ())
-        others = [str(line) for line in islice((line for line in same if line != examen.lu.ligne), _NOMMEES)]
-        if not others:
+def _reject_doubles(examen: Examen, rang: int, doubles: _Doubles, eleves: Sequence[EleveLu]) -> None:
+    for key in examen.ids.valeurs():
+        same = doubles.get(key, ())
+        others = islice((other for other in same if other != rang), _NOMMEES)
+        named = list(dict.fromkeys(str(eleves[other].ligne) for other in others))
+        if not named:
             continue
-        where = f"la ligne {others[0]}" if len(others) == 1 else f"les lignes {', '.join(others)}"
+        where = f"la ligne {named[0]}" if len(named) == 1 else f"les lignes {', '.join(named)}"
         if len(same) - 1 > _NOMMEES:
             where += f" et de {len(same) - 1 - _NOMMEES} autres"
+        champ, _ = key
         code = CodeRejet.ELEVE_ID_EN_DOUBLE if champ == "ELEVE_ID" else CodeRejet.INE_EN_DOUBLE
         examen.reject(champ, code, f"Cet identifiant est aussi celui de {where} : aucune de ces lignes n'est retenue.")
 

@@ -1,5 +1,6 @@
 """Checking a whole file: what is kept, left out and rejected, with the reason and what to do."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -11,10 +12,13 @@ from generateur.ecoles import Ecole
 from generateur.fautes import FauteEleve, with_faults
 from generateur.siecle import write_eleves
 from services.eleves.domain import Courriel, Option, Sexe, TypeTache
+from services.eleves.rapport import report
+from services.eleves.siecle.changements import Nature, plan
 from services.eleves.siecle.compte_rendu import CodeAvertissement, CodeRejet
-from services.eleves.siecle.controle import check
+from services.eleves.siecle.controle import Controle, check
 from services.eleves.siecle.documents import Depot
 from services.eleves.siecle.lecture import read_documents
+from services.eleves.siecle.rapprochement import match
 from services.eleves.siecle.refus import AutreAnnee, AutreEtablissement, ElevesAbsents, ParametresErrones
 from services.eleves.tests.envois import SESSION, UAI, controle, depot, document, ecole, with_student
 from socle.identifiants import ine_bea_letter
@@ -309,6 +313,35 @@ def test_a_file_without_its_heading_is_refused(tag: bytes) -> None:
 def test_a_file_without_students_of_terminale_is_refused(terminales: int, autres: int, message: str) -> None:
     with pytest.raises(ElevesAbsents, match=message):
         controle(ecole(terminales, autres))
+
+
+def on_one_line(lycee: Ecole) -> Controle:
+    """The same rows, in a file without line breaks."""
+    content = re.sub(rb">\s+<", b"><", write_eleves(lycee))
+    return check(read_documents([document(content)]), uai=UAI, session=SESSION)
+
+
+def test_rows_that_stand_on_one_line_are_told_apart() -> None:
+    lycee = ecole()
+    twice = replace(lycee, eleves=(*lycee.eleves, lycee.eleves[4]))
+    checked = on_one_line(twice)
+    assert len(checked.lignes) == 11
+    assert {rejet.ligne for rejet in checked.rejets} == {1}
+    assert len(checked.rejetees) == 2
+    same_ine = with_student(lycee, 5, ine_rnie=lycee.eleves[0].ine_rnie, ine_bea=None)
+    checked = on_one_line(same_ine)
+    assert [rejet.code for rejet in checked.rejets] == [CodeRejet.INE_EN_DOUBLE] * 2
+    assert len(checked.lignes) == 10
+
+
+def test_each_rejected_row_is_counted_whatever_its_line_and_the_first_thousand_are_detailed() -> None:
+    lycee = ecole(terminales=1010)
+    faulty = tuple(replace(eleve, balises={"DATE_NAISS": "x", "PRENOM": ""}) for eleve in lycee.eleves[:1005])
+    checked = on_one_line(replace(lycee, eleves=(*faulty, *lycee.eleves[1005:])))
+    matched = match(checked, (), new_id=lambda ligne: ligne.siecle.eleve_id)
+    changements = plan(matched, controle=checked, academie="creteil", vivier_gele=False)
+    told = report(checked, matched, changements, appliques={Nature.NOUVEAU: 5}, arrives=())
+    assert (told.lignes, told.acceptees, told.rejetees, len(told.rejets)) == (1010, 5, 1005, 1000)
 
 
 FAUTES = st.dictionaries(st.sampled_from(FauteEleve), st.integers(1, 3), max_size=len(FauteEleve))
