@@ -1,6 +1,5 @@
 """Reading the exports of SIECLE into typed rows: nothing is judged here but the form (domaine.md §5.1)."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -18,7 +17,7 @@ from services.eleves.siecle.documents import (
     StructuresLues,
 )
 from services.eleves.siecle.elements import line_of, read_elements, read_root, texts
-from services.eleves.siecle.paquet import Document
+from services.eleves.siecle.paquet import Document, trop_nombreux
 from services.eleves.siecle.refus import (
     DocumentEnDouble,
     DocumentInattendu,
@@ -69,7 +68,7 @@ def read_document(document: Document) -> DocumentLu:
     """Read one export, whole.
 
     Raises:
-        FichierRefuse: one of its kinds; it is then of no use at all.
+        FichierRefuse: one of its kinds; it is then of no use at all. Of more students than may be, the first are read.
     """
     encoding = find_encoding(document)
     read = _reader(document, *read_root(document, encoding))
@@ -119,37 +118,62 @@ def _parametres(element: etree._Element) -> Parametres:
 
 
 @dataclass(slots=True)
-class _Annexes:
-    """What the later parts of the document say of a student."""
+class _Annexe:
+    """What the later parts of the document say of a student, each thing once."""
 
-    divisions: list[str] = field(default_factory=list)
-    options: list[OptionLue] = field(default_factory=list)
-    bourses: list[str] = field(default_factory=list)
+    divisions: dict[str, None] = field(default_factory=dict)
+    options: dict[OptionLue, None] = field(default_factory=dict)
+    bourses: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Lignes:
+    """The rows of a document as they are read, as many as it may have."""
+
+    document: Document
+    eleves: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
+    annexes: dict[str, _Annexe] = field(default_factory=dict)
+
+    def add(self, ligne: int, eleve_id: str, lu: dict[str, str]) -> None:
+        self.eleves.append((ligne, eleve_id, lu))
+        self._refuse_too_many(len(self.eleves))
+
+    def annexe(self, eleve_id: str) -> _Annexe:
+        found = self.annexes.get(eleve_id)
+        if found is None:
+            found = self.annexes[eleve_id] = _Annexe()
+            self._refuse_too_many(len(self.annexes))
+        return found
+
+    def _refuse_too_many(self, count: int) -> None:
+        if count > (most := self.document.limites.eleves):
+            raise trop_nombreux(self.document.nom, f"{most} élèves")
 
 
 def _read_eleves(document: Document, encoding: str) -> ElevesLus:
     parametres = Parametres()
-    read: list[tuple[int, str, dict[str, str]]] = []
-    annexes: dict[str, _Annexes] = defaultdict(_Annexes)
+    lignes = _Lignes(document)
     # The addresses are asked for so that they are emptied: they are the larger half of the document.
     for element in read_elements(
         document, encoding, "PARAMETRES", "ELEVE", "OPTION", "STRUCTURES_ELEVE", "BOURSES", "ADRESSE"
     ):
         match element.tag:
             case "ELEVE":
-                read.append((line_of(element), _attribute(element, "ELEVE_ID"), texts(element)))
+                lignes.add(line_of(element), _attribute(element, "ELEVE_ID"), texts(element))
             case "OPTION":
-                annexes[_attribute(element, "ELEVE_ID")].options.extend(_options(element))
+                lignes.annexe(_attribute(element, "ELEVE_ID")).options.update(dict.fromkeys(_options(element)))
             case "STRUCTURES_ELEVE":
-                annexes[_attribute(element, "ELEVE_ID")].divisions.extend(_divisions(element))
+                lignes.annexe(_attribute(element, "ELEVE_ID")).divisions.update(dict.fromkeys(_divisions(element)))
             case "BOURSES":
                 for eleve_id, code in _bourses(element):
-                    annexes[eleve_id].bourses.append(code)
+                    lignes.annexe(eleve_id).bourses[code] = None
             case "PARAMETRES":
                 parametres = _parametres(element)
             case _:
                 pass
-    return ElevesLus(document.nom, parametres, tuple(_eleve(*row, annexes[row[1]]) for row in read))
+    nothing = _Annexe()
+    eleves = (_eleve(*row, lignes.annexes.get(row[1], nothing)) for row in lignes.eleves)
+    return ElevesLus(document.nom, parametres, tuple(eleves))
 
 
 def _options(element: etree._Element) -> Iterator[OptionLue]:
@@ -175,7 +199,7 @@ def _bourses(element: etree._Element) -> Iterator[tuple[str, str]]:
         )
 
 
-def _eleve(ligne: int, eleve_id: str, lu: dict[str, str], annexes: _Annexes) -> EleveLu:
+def _eleve(ligne: int, eleve_id: str, lu: dict[str, str], annexe: _Annexe) -> EleveLu:
     text = lu.get
     return EleveLu(
         ligne=ligne,
@@ -195,9 +219,9 @@ def _eleve(ligne: int, eleve_id: str, lu: dict[str, str], annexes: _Annexes) -> 
         entree=text("DATE_ENTREE", ""),
         sortie=text("DATE_SORTIE", ""),
         courriel=text("MEL", ""),
-        divisions=tuple(dict.fromkeys(annexes.divisions)),
-        options=tuple(annexes.options),
-        bourses=tuple(annexes.bourses),
+        divisions=tuple(annexe.divisions),
+        options=tuple(annexe.options),
+        bourses=tuple(annexe.bourses),
     )
 
 

@@ -36,7 +36,7 @@ _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 @dataclass(frozen=True, slots=True)
 class Limites:
-    """How large a file may be: ≈ ours, some four times and more what is plausible.
+    """How large a file may be: ≈ ours, more than twice what is plausible.
 
     The largest lycée, 2,500 students of all levels, gives ≈ 15 MB of XML and a zip 20 times smaller; our generator's
     files, which are leaner, have 7 MB and compress 30 times (measured).
@@ -45,14 +45,21 @@ class Limites:
         envoi: bytes sent.
         document: bytes of XML, once out of the archive.
         ratio: bytes of XML for one of the archive; text of this kind never goes beyond 60.
-        balises: tags and attributes of a document. Each takes memory whatever its length, and an export has one in 21
-            bytes (measured): 15 MB have 700,000.
+        balises: elements and attributes of a document. Each takes memory whatever its length, some 200 bytes while the
+            document is read (measured), and an export has one in 43 bytes (measured): 15 MB have 350,000.
+        eleves: rows of students of a document.
+        membres: files and folders of an archive; SIECLE puts one into it, and some systems add a few of their own.
+        repertoire: bytes of what an archive says of its files, which are read at once: some 100 for each of them, and
+            its comment may have 64 KB.
     """
 
     envoi: int = 64 * _MEGA
     document: int = 128 * _MEGA
     ratio: int = 200
-    balises: int = 3_000_000
+    balises: int = 900_000
+    eleves: int = 10_000
+    membres: int = 50
+    repertoire: int = 128 * 1024
 
 
 LIMITES = Limites()
@@ -138,6 +145,30 @@ class _Decompresse(_Compte):
         return data
 
 
+@dataclass(slots=True)
+class _Repertoire:
+    """An archive as its directory is read: at once, and as long as the archive itself says that it is."""
+
+    nom: str
+    source: IO[bytes]
+    most: int
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self.source.read(self.most + 1 if size < 0 else min(size, self.most + 1))
+        if len(data) > self.most:
+            raise _inattendue(self.nom)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self.source.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.source.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+
 def open_document(source: IO[bytes], nom: str, *, limites: Limites = LIMITES) -> Document:
     """The one XML document that `source` is or holds.
 
@@ -173,6 +204,10 @@ def _looks_like_xml(head: bytes) -> bool:
 
 def _open_archive(source: IO[bytes], nom: str, limites: Limites) -> Document:
     try:
+        with zipfile.ZipFile(_Repertoire(nom, source, limites.repertoire)) as listed:
+            count = len(listed.infolist())
+        if count > limites.membres:
+            raise _inattendue(nom)
         archive = zipfile.ZipFile(source)
         membres = [membre for membre in archive.infolist() if not _is_noise(membre)]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, UnicodeDecodeError) as error:
@@ -224,6 +259,14 @@ def _trop_volumineux(nom: str, most: int) -> FichierTropVolumineux:
     return FichierTropVolumineux(
         f"Le fichier « {nom} » dépasse la taille permise ({most / _MEGA:g} Mo) : envoyez l'export de votre seul "
         "établissement."
+    )
+
+
+def trop_nombreux(nom: str, what: str) -> FichierTropVolumineux:
+    """`what` has more than the limits allow."""
+    return FichierTropVolumineux(
+        f"Le fichier « {nom} » contient plus de {what}, ce qu'aucun établissement n'atteint : envoyez l'export de "
+        "votre seul établissement."
     )
 
 

@@ -7,8 +7,8 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
-from services.eleves.siecle.paquet import Document
-from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone, FichierTropVolumineux
+from services.eleves.siecle.paquet import Document, trop_nombreux
+from services.eleves.siecle.refus import DoctypeInterdit, EncodageErrone
 
 _CHUNK = 256 * 1024
 """≈ ours: bytes looked at at once."""
@@ -51,7 +51,7 @@ def find_encoding(document: Document) -> str:
     Raises:
         DoctypeInterdit: it declares a document type or entities.
         EncodageErrone: it declares UTF-8 and is not, or declares an encoding that SIECLE does not use.
-        FichierTropVolumineux: it has more tags and attributes than may be.
+        FichierTropVolumineux: it has more elements and attributes than may be.
         FichierRefuse: as `Document.open`.
     """
     utf8 = _Utf8()
@@ -62,8 +62,9 @@ def find_encoding(document: Document) -> str:
         tail = b""
         while chunk:
             _refuse_doctype(document, tail + chunk)
-            balises += chunk.count(b"<") + chunk.count(b"=")
-            _refuse_too_many(document, balises)
+            balises += chunk.count(b"<") - chunk.count(b"</") + chunk.count(b"=")
+            if balises > (most := document.limites.balises):
+                raise trop_nombreux(document.nom, f"{most} éléments et attributs")
             utf8.feed(chunk)
             tail = chunk[-_OVERLAP:]
             chunk = flux.read(_CHUNK)
@@ -89,14 +90,6 @@ def _declared_encoding(document: Document, head: bytes) -> str:
             f"Le fichier « {document.nom} » s'annonce dans l'encodage {name}, que SIECLE n'emploie pas : refaites "
             "l'export en ISO-8859-15 ou en UTF-8."
         ) from None
-
-
-def _refuse_too_many(document: Document, balises: int) -> None:
-    if balises > (most := document.limites.balises):
-        raise FichierTropVolumineux(
-            f"Le fichier « {document.nom} » contient plus de {most} balises et attributs, ce qu'aucun établissement "
-            "n'atteint : envoyez l'export de votre seul établissement."
-        )
 
 
 def _refuse_doctype(document: Document, data: bytes) -> None:

@@ -19,6 +19,7 @@ from services.eleves.siecle.refus import (
     ElevesAbsents,
     EncodageErrone,
     FichierRefuse,
+    FichierTropVolumineux,
     VersionInconnue,
     XmlMalForme,
 )
@@ -221,6 +222,27 @@ def test_an_element_of_enormous_depth_or_length_is_refused() -> None:
     long = ONE.replace("Éloïse", "x" * 11_000_000)
     with pytest.raises(XmlMalForme):
         eleves(long.encode("iso-8859-15"))
+
+
+@pytest.mark.parametrize(
+    ("place", "rows"),
+    [
+        ("<ELEVES>", "<ELEVE/>" * 10_000),
+        ("<OPTIONS>", "".join(f'<OPTION ELEVE_ID="{rank}"/>' for rank in range(10_001))),
+        ("<STRUCTURES>", "".join(f'<STRUCTURES_ELEVE ELEVE_ID="{rank}"/>' for rank in range(10_001))),
+        ("<BOURSES>", "".join(f'<BOURSE ELEVE_ID="{rank}"/>' for rank in range(10_001))),
+    ],
+    ids=["students", "options", "classes", "scholarships"],
+)
+def test_a_document_that_speaks_of_more_students_than_any_school_has_is_refused(place: str, rows: str) -> None:
+    with pytest.raises(FichierTropVolumineux, match="plus de 10000 élèves"):
+        eleves(ONE.replace(place, place + rows).encode("iso-8859-15"))
+
+
+def test_what_is_said_of_a_student_again_and_again_is_kept_once() -> None:
+    again = "<OPTIONS_ELEVE><CODE_MATIERE>061300</CODE_MATIERE></OPTIONS_ELEVE>"
+    read = eleves(ONE.replace('<OPTION ELEVE_ID="17">', '<OPTION ELEVE_ID="17">' + again * 1000).encode("iso-8859-15"))
+    assert read.eleves[0].options == (OptionLue("061300", ""), OptionLue("061300", "O"))
 
 
 # What an XML document and ISO-8859-15 can both hold.

@@ -1,6 +1,7 @@
 """Opening what a school sends: good archives are read, hostile ones are refused before anything is done."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable
 
@@ -141,11 +142,56 @@ def test_a_damaged_archive_is_refused_when_its_checksum_shows_it() -> None:
         read_document(document(bytes(content)))
 
 
-def test_a_document_of_more_tags_and_attributes_than_any_school_has_is_refused_before_it_is_parsed() -> None:
-    balises = GOOD.count(b"<") + GOOD.count(b"=")
+def test_a_document_of_more_elements_and_attributes_than_any_school_has_is_refused_before_it_is_parsed() -> None:
+    balises = GOOD.count(b"<") - GOOD.count(b"</") + GOOD.count(b"=")
     read_document(open_document(io.BytesIO(GOOD), "envoi", limites=Limites(balises=balises)))
-    with pytest.raises(FichierTropVolumineux, match="balises"):
+    with pytest.raises(FichierTropVolumineux, match="éléments et attributs"):
         read_document(open_document(io.BytesIO(GOOD), "envoi", limites=Limites(balises=balises - 1)))
+
+
+def folders(count: int, *, zip64: bool) -> bytes:
+    """A good archive that announces that many folders too."""
+    good = zipped(ELEVES, GOOD)
+    end = good.rindex(b"PK\x05\x06")
+    (start,) = struct.unpack_from("<I", good, end + 16)
+    entry = (
+        struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 2, 0, 0, 0, 0, 16, 0) + b"a/"
+    )
+    directory = good[start:end] + entry * count
+    announced = (count + 1, count + 1, len(directory), start)
+    if not zip64:
+        return good[:start] + directory + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *announced, 0)
+    return b"".join(
+        (
+            good[:start] + directory,
+            struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, *announced),
+            struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(directory), 1),
+            struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0),
+        )
+    )
+
+
+class Watched(io.BytesIO):
+    """What is sent, and the most that was read of it at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.most = max(self.most, len(data))
+        return data
+
+
+@pytest.mark.parametrize("zip64", [False, True])
+@pytest.mark.parametrize("count", [50, 2_000, 60_000])
+def test_an_archive_that_announces_files_without_end_is_refused_before_they_are_listed(
+    count: int, *, zip64: bool
+) -> None:
+    sent = Watched(folders(count, zip64=zip64))
+    with pytest.raises(ArchiveInattendue):
+        open_document(sent, "envoi")
+    assert sent.most < 200_000
+    assert open_document(io.BytesIO(folders(49, zip64=zip64)), "envoi").nom == "envoi"
 
 
 @pytest.mark.parametrize(
