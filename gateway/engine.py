@@ -14,7 +14,6 @@ from graphql import (
     get_variable_values,
     parse,
     validate,
-    value_from_ast_untyped,
 )
 
 from gateway.executor.executor import Execution
@@ -26,11 +25,12 @@ from gateway.limits import Limits, check
 from gateway.planner.operation import Operation, condition_variables
 from gateway.planner.plan import Plan
 from gateway.planner.planner import plan
-from gateway.refusals import LimitExceeded, RequestRefused
+from gateway.refusals import LimitExceeded, OperationRefused, VariablesRefused
 from gateway.supergraph import Supergraph
 
 _MAX_PLANS = 64
 """Of one operation: each condition that a variable decides doubles how many there may be (ADR 007)."""
+_MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,6 @@ class Prepared:
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: tuple[str, ...]
-    defaults: Data
     plans: dict[tuple[bool, ...], Ready] = field(default_factory=dict)
 
     @property
@@ -93,19 +92,17 @@ class Engine:
         try:
             document = parse(text, max_tokens=self.limits.tokens)
         except GraphQLSyntaxError as error:
-            raise RequestRefused([dict(error.formatted)]) from error
+            raise OperationRefused([error]) from error
         check(self.limits, document)
-        problems = validate(self.supergraph.api, document)
+        problems = validate(self.supergraph.api, document, max_errors=_MAX_PROBLEMS)
         if problems:
-            raise RequestRefused([dict(problem.formatted) for problem in problems])
+            raise OperationRefused(problems[:_MAX_PROBLEMS])
         definition = _chosen(document, name)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        declared = definition.variable_definitions or ()
         return Prepared(
             definition,
             fragments,
             condition_variables([definition, *fragments.values()]),
-            {v.variable.name.value: value_from_ast_untyped(v.default_value) for v in declared if v.default_value},
         )
 
     async def run(self, prepared: Prepared, variables: Data, headers: Mapping[str, str]) -> Data:
@@ -116,25 +113,28 @@ class Engine:
         Raises:
             RequestRefused: the variables are not those of the operation.
         """
-        self._check_variables(prepared, variables)
-        given = prepared.defaults | variables
-        ready = self._decide(prepared, tuple(bool(given.get(name)) for name in prepared.conditions))
-        execution = Execution(self.supergraph, self.subgraphs, given, headers)
+        coerced = self._coerce(prepared, variables)
+        ready = self._decide(prepared, coerced)
+        # As they came: defaults stand in the text that subgraphs are sent.
+        execution = Execution(self.supergraph, self.subgraphs, variables, headers)
         if ready.of_schema is not None:
             answer_of_schema(self.supergraph, ready.of_schema, variables, execution)
         await execution.run(ready.plan)
         data = ready.shaper.shape(execution.data, execution.errors)
         return {"data": data, "errors": execution.errors} if execution.errors else {"data": data}
 
-    def _check_variables(self, prepared: Prepared, variables: Data) -> None:
+    def _coerce(self, prepared: Prepared, variables: Data) -> Data:
+        """The variables with the types and defaults that the operation declares."""
         definitions = prepared.definition.variable_definitions
         if not definitions:
-            return
-        coerced = get_variable_values(self.supergraph.api, definitions, variables)
-        if isinstance(coerced, list):
-            raise RequestRefused([dict(error.formatted) for error in coerced])
+            return {}
+        values = get_variable_values(self.supergraph.api, definitions, variables, max_errors=_MAX_PROBLEMS)
+        if isinstance(values, list):
+            raise VariablesRefused(values)
+        return values.coerced
 
-    def _decide(self, prepared: Prepared, decided: tuple[bool, ...]) -> Ready:
+    def _decide(self, prepared: Prepared, coerced: Data) -> Ready:
+        decided = tuple(bool(coerced.get(name)) for name in prepared.conditions)
         held = prepared.plans.get(decided)
         if held is None:
             conditions = dict(zip(prepared.conditions, decided, strict=True))
@@ -153,8 +153,9 @@ def _chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     named = [d for d in operations if name is None or (d.name and d.name.value == name)]
     if len(named) != 1:
-        reason = "give operationName: the document has several operations" if name is None else f"no operation {name!r}"
-        raise RequestRefused([dict(GraphQLError(reason).formatted)])
+        several = "Le document a plusieurs opérations : dites laquelle par `operationName`."
+        absent = "Le document n'a pas d'opération de ce nom."
+        raise OperationRefused([GraphQLError(several if name is None else absent)])
     if named[0].operation is OperationType.SUBSCRIPTION:
-        raise RequestRefused([dict(GraphQLError("subscriptions are not served here").formatted)])
+        raise OperationRefused([GraphQLError("Les abonnements ne sont pas servis ici : interrogez à nouveau.")])
     return named[0]

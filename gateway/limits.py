@@ -18,6 +18,8 @@ from graphql import (
 
 from gateway.refusals import LimitExceeded
 
+_NESTING = 100
+"""Selections within selections, fragments opened: what reads them, here and in graphql-core, recurses."""
 _MANY = 1_000_000
 """Where counting stops: fragments that double each other would be counted in hundreds of digits."""
 
@@ -36,11 +38,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """Of a selection with its fragments opened."""
+    """Of a selection with its fragments opened; `breadth` counts the fields of its own level."""
 
     depth: int = 0
     aliases: int = 0
     fields: int = 0
+    breadth: int = 0
+    nesting: int = 0
 
 
 @dataclass(slots=True)
@@ -48,27 +52,34 @@ class _Measure:
     fragments: Mapping[str, FragmentDefinitionNode]
     _known: dict[str, _Size] = field(default_factory=dict)
 
-    def size(self, selections: SelectionSetNode | None) -> _Size:
-        depth = aliases = fields = 0
-        for selection in selections.selections if selections else ():
+    def size(self, selections: SelectionSetNode | None, level: int = 1) -> _Size:
+        if selections is None:
+            return _Size()
+        # On the way down too: a chain of fragments would exhaust the stack before its end is known.
+        _require("d'imbrication", level, _NESTING)
+        depth = aliases = fields = breadth = nesting = 0
+        for selection in selections.selections:
             if isinstance(selection, FragmentSpreadNode):
-                below = self._fragment(selection.name.value)
+                below = self.fragment(selection.name.value, level + 1)
             else:
-                below = self.size(selection.selection_set)  # type: ignore[attr-defined] # the other two kinds have one
+                below = self.size(selection.selection_set, level + 1)  # type: ignore[attr-defined] # the other two kinds have one
             is_field = isinstance(selection, FieldNode)
             depth = max(depth, below.depth + is_field)
             aliases += below.aliases + (is_field and selection.alias is not None)  # type: ignore[attr-defined]
             # A fragment that holds no field is opened all the same.
             fields += below.fields + 1
-        return _Size(depth, min(aliases, _MANY), min(fields, _MANY))
+            breadth += 1 if is_field else below.breadth
+            nesting = max(nesting, below.nesting)
+        _require("d'imbrication", nesting + 1, _NESTING)
+        return _Size(depth, min(aliases, _MANY), min(fields, _MANY), min(breadth, _MANY), nesting + 1)
 
-    def _fragment(self, name: str) -> _Size:
+    def fragment(self, name: str, level: int = 1) -> _Size:
         known = self._known.get(name)
         if known is None:
             # Nothing, while it is looked into: validation refuses whoever spreads itself, or what is not there.
             self._known[name] = _Size()
             definition = self.fragments.get(name)
-            known = self._known[name] = self.size(definition.selection_set if definition else None)
+            known = self._known[name] = self.size(definition.selection_set if definition else None, level)
         return known
 
 
@@ -80,15 +91,18 @@ def check(limits: Limits, document: DocumentNode) -> None:
     """
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     measure = _Measure(fragments)
+    for name in fragments:
+        measure.fragment(name)
     for definition in document.definitions:
         if not isinstance(definition, OperationDefinitionNode):
             continue
         size = measure.size(definition.selection_set)
-        for what, found, allowed in (
-            ("de profondeur", size.depth, limits.depth),
-            ("d'alias", size.aliases, limits.aliases),
-            ("de champs à la racine", len(definition.selection_set.selections), limits.root_fields),
-            ("de champs, fragments ouverts", size.fields, limits.fields),
-        ):
-            if found > allowed:
-                raise LimitExceeded(what, found, allowed)
+        _require("de profondeur", size.depth, limits.depth)
+        _require("d'alias", size.aliases, limits.aliases)
+        _require("de champs, fragments ouverts", size.fields, limits.fields)
+        _require("de champs à la racine", size.breadth, limits.root_fields)
+
+
+def _require(what: str, found: int, allowed: int) -> None:
+    if found > allowed:
+        raise LimitExceeded(what, found, allowed)

@@ -22,6 +22,20 @@ class RequestRefused(Exception):
         self.status = status
 
 
+class OperationRefused(RequestRefused):
+    """The document is not GraphQL, or not of this schema."""
+
+    def __init__(self, errors: Iterable[GraphQLError]) -> None:
+        super().__init__(described(errors, "OPERATION_INVALIDE"))
+
+
+class VariablesRefused(RequestRefused):
+    """The variables are not those that the operation declares."""
+
+    def __init__(self, errors: Iterable[GraphQLError]) -> None:
+        super().__init__(described(errors, "VARIABLES_INVALIDES"))
+
+
 class LimitExceeded(RequestRefused):
     """The operation asks more than is allowed."""
 

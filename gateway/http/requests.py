@@ -76,6 +76,11 @@ def _parse(body: bytes) -> GraphQLRequest:
     ):
         if not isinstance(value, kinds):
             raise Unreadable(f"`{champ}` n'a pas la forme attendue.", "REQUETE_ILLISIBLE", status=400)
+    try:
+        orjson.dumps({"variables": variables})
+    except TypeError as wrong:
+        # It reads deeper than it writes, and what cannot be written cannot be passed on.
+        raise Unreadable("`variables` est trop imbriqué.", "REQUETE_ILLISIBLE", status=400) from wrong
     return GraphQLRequest(query, name, variables or {})  # type: ignore[arg-type]
 
 

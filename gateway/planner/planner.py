@@ -155,6 +155,9 @@ class _Planner:
         composite = self._type(place.type_name)
         if composite.kind is Kind.OBJECT:
             fields = self.operation.collect(self.supergraph, place.type_name, selections)
+            if not fields:
+                # Conditions may leave nothing of it to be asked, but that it is there.
+                self._take_typename(place.positions[0])
             return as_selections(self._object(place, fields))
         return self._members(place, composite, selections)
 

@@ -125,8 +125,8 @@ class ProduitNote:
     id: strawberry.ID
 
     @strawberry.field
-    def avis(self) -> "list[Avis] | None":
-        return [Avis.of(id) for id, (produit, _, _) in AVIS.items() if produit == self.id]
+    def avis(self, first: int = 10) -> "list[Avis] | None":
+        return [Avis.of(id) for id, (produit, _, _) in AVIS.items() if produit == self.id][:first]
 
     @strawberry.field
     def moyenne(self) -> float:

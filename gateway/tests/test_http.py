@@ -128,6 +128,7 @@ async def test_a_wrong_operation_has_the_status_of_its_media_type(
         ("application/json", b'[{"query": "{ depots }"}]', 400),
         ("application/json", b'{"query": 7}', 400),
         ("application/json", b'{"query": "{ depots }", "variables": []}', 400),
+        ("application/json", b'{"query": "{ depots }", "variables": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}", 400),
         ("application/json", b'{"query": "' + b"x" * 20_000 + b'"}', 413),
     ],
 )
