@@ -27,6 +27,7 @@ from gateway.planner.plan import Plan
 from gateway.planner.planner import plan
 from gateway.refusals import LimitExceeded, OperationRefused, VariablesRefused
 from gateway.supergraph import Supergraph
+from gateway.values import Values, read_values
 
 _MAX_PLANS = 64
 """Of one operation: each condition that a variable decides doubles how many there may be (ADR 007)."""
@@ -49,6 +50,7 @@ class Prepared:
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: tuple[str, ...]
+    values: Values
     plans: dict[tuple[bool, ...], Ready] = field(default_factory=dict)
 
     @property
@@ -103,6 +105,7 @@ class Engine:
             definition,
             fragments,
             condition_variables([definition, *fragments.values()]),
+            read_values(self.supergraph.api, definition, fragments),
         )
 
     async def run(self, prepared: Prepared, variables: Data, headers: Mapping[str, str]) -> Data:
@@ -111,9 +114,12 @@ class Engine:
         `headers` are passed on to every subgraph.
 
         Raises:
-            RequestRefused: the variables are not those of the operation.
+            RequestRefused: the variables are not those of the operation, or ask for too much with it.
         """
         coerced = self._coerce(prepared, variables)
+        values = prepared.values.count(coerced)
+        if values > self.limits.values:
+            raise LimitExceeded("de valeurs, chaque liste comptée pour son `first`", values, self.limits.values)
         ready = self._decide(prepared, coerced)
         # As they came: defaults stand in the text that subgraphs are sent.
         execution = Execution(self.supergraph, self.subgraphs, variables, headers)

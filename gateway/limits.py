@@ -1,7 +1,8 @@
 """What an operation may ask at most; each limit is a setting.
 
 Measured before the operation is validated or planned: fragments are counted as often as they are spread, for that is
-how often both open them, and each is looked into once, so that measuring costs no more than reading.
+how often both open them, and each is looked into once, so that measuring costs no more than reading. How many values
+an answer may hold is counted later, with the variables (`gateway.values`).
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ _MANY = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Characters and tokens of the document; depth, aliases and fields of an operation, and the fields of its root."""
+    """Characters and tokens of the document; depth, aliases and fields of an operation, the fields of its root, and
+    the values of its answer.
+    """
 
     characters: int = 50_000
     tokens: int = 5_000
@@ -34,6 +37,7 @@ class Limits:
     aliases: int = 30
     fields: int = 1_000
     root_fields: int = 20
+    values: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     alias: int = Field(30, ge=0, description="Aliases an operation may have.")
     champs: int = Field(1_000, gt=0, description="Fields an operation may have, its fragments opened.")
     racines: int = Field(20, gt=0, description="Root fields an operation may have.")
+    valeurs: int = Field(
+        20_000, gt=0, description="Values an answer may hold, each list counted for the elements that `first` asks."
+    )
 
     def limits(self) -> Limits:
         return Limits(
@@ -84,6 +87,7 @@ class Settings(BaseSettings):
             aliases=self.alias,
             fields=self.champs,
             root_fields=self.racines,
+            values=self.valeurs,
         )
 
     def urls(self, subgraphs: Iterable[str]) -> dict[str, str]:

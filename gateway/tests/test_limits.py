@@ -1,12 +1,57 @@
-"""What an operation may ask at most, however it is written."""
+"""What an operation may ask at most, however it is written: lists in lists, fragments."""
 
 from typing import Any
 
 import pytest
+from graphql import FragmentDefinitionNode, OperationDefinitionNode, build_schema, parse, validate
 
 from gateway.engine import Engine
 from gateway.refusals import RequestRefused
 from gateway.tests.boutique import Boutique
+from gateway.values import read_values
+
+ECOLES = build_schema("""
+  type Query { ecole(id: ID!): Ecole, ecoles(first: Int): [Ecole!]!, grille: [[Ecole]] }
+  type Ecole { nom: String, noms: [String], eleves(first: Int! = 20): Eleves!, classes: [Classe!]! }
+  type Eleves { total: Int, page: Page, edges: [Eleve!]! }
+  type Page { suite: Boolean }
+  type Eleve { nom: String, ecole: Ecole }
+  type Classe { nom: String }
+""")
+
+
+def counted(text: str, **variables: Any) -> int:
+    document = parse(text)
+    assert not validate(ECOLES, document)
+    (definition,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    return read_values(ECOLES, definition, fragments).count(variables)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "values"),
+    [
+        ("{ ecole(id: 1) { nom noms } }", {}, 3),
+        ("{ ecoles(first: 5) { nom } }", {}, 5 * 2),
+        ("{ ecoles { nom } }", {}, 10 * 2),
+        ("{ ecoles(first: null) { nom } }", {}, 10 * 2),
+        ("{ ecoles(first: -5) { nom } }", {}, 0),
+        ("{ grille { nom } }", {}, 10 * 10 * 2),
+        ("{ ecole(id: 1) { classes { nom } } }", {}, 1 + 10 * 2),
+        ("{ ecole(id: 1) { eleves { total page { suite } edges { nom } } } }", {}, 1 + 1 + 1 + 2 + 20 * 2),
+        ("{ ecole(id: 1) { eleves(first: 3) { edges { ecole { classes { nom } } } } } }", {}, 2 + 3 * (2 + 10 * 2)),
+        (
+            "{ ecole(id: 1) { eleves(first: 3) { ...P } } } fragment P on Eleves { ... { edges { nom } } }",
+            {},
+            2 + 3 * 2,
+        ),
+        ("query($n: Int!) { ecole(id: 1) { eleves(first: $n) { edges { nom } } } }", {"n": 7}, 2 + 7 * 2),
+        ("query($n: Int) { ecoles(first: $n) { nom } }", {"n": None}, 10 * 2),
+        ("{ __schema { types { fields { type { name } } } } }", {}, 1),
+    ],
+)
+def test_a_list_counts_for_the_elements_that_are_asked_of_it(text: str, variables: dict[str, Any], values: int) -> None:
+    assert counted(text, **variables) == values
 
 
 def chain(links: int, last: str = "depots") -> str:
@@ -25,6 +70,11 @@ def nested(first: object, levels: int) -> str:
 @pytest.mark.parametrize(
     ("text", "variables", "reason"),
     [
+        ("{ " + nested(100, 3) + " }", {}, "de valeurs"),
+        ("{ " + nested(10, 5) + " }", {}, "de valeurs"),
+        ("query($n: Int!) { " + nested("$n", 3) + " }", {"n": 100}, "de valeurs"),
+        ("query($n: Int! = 100) { " + nested("$n", 3) + " }", {}, "de valeurs"),
+        ("{ ...F } fragment F on Query { " + nested(100, 3) + " }", {}, "de valeurs"),
         ("{ ...F } fragment F on Query { " + " ".join(f"a{i}: depots" for i in range(30)) + " }", {}, "à la racine"),
         ("{ ... { " + " ".join(f"a{i}: depots" for i in range(30)) + " } }", {}, "à la racine"),
         ("{ ...F } fragment F on Query { " + nested(1, 8) + " }", {}, "de profondeur"),
@@ -44,6 +94,14 @@ async def test_too_much_is_refused_with_its_reason_and_asks_nothing(
     assert error["extensions"] == {"code": "LIMITE_DEPASSEE"}
     assert reason in error["message"]
     assert not any(seen.operations for seen in boutique.seen.values())
+
+
+async def test_the_same_operation_is_answered_or_refused_by_the_values_of_its_variables(engine: Engine) -> None:
+    prepared = engine.prepare("query($n: Int!) { " + nested("$n", 3) + " }", None)
+    assert "errors" not in await engine.run(prepared, {"n": 2}, {})
+    with pytest.raises(RequestRefused):
+        await engine.run(prepared, {"n": 100}, {})
+    assert "errors" not in await engine.run(prepared, {"n": 2}, {})
 
 
 async def test_fragments_in_fragments_are_answered_up_to_the_limit(engine: Engine) -> None:
