@@ -1,6 +1,5 @@
 """The engine: from the text of an operation to its answer, with everything that can be remembered remembered."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from graphql import (
     parse,
     validate,
 )
+from graphql.validation.validate import ValidationAbortedError
 
 from gateway.executor.executor import Execution
 from gateway.executor.failures import Data
@@ -22,10 +22,11 @@ from gateway.executor.shape import Shaper
 from gateway.executor.subgraphs import Subgraphs
 from gateway.introspection import answer_of_schema, asked_of_schema
 from gateway.limits import Limits, check
+from gateway.memory import Memory
 from gateway.planner.operation import Operation, condition_variables
 from gateway.planner.plan import Plan
 from gateway.planner.planner import plan
-from gateway.refusals import LimitExceeded, OperationRefused, VariablesRefused
+from gateway.refusals import LimitExceeded, OperationRefused, RepeatsExceeded, VariablesRefused
 from gateway.supergraph import Supergraph
 from gateway.values import Values, read_values
 
@@ -47,6 +48,8 @@ class Ready:
 class Prepared:
     """An operation that was parsed, validated and found within the limits; plans by what its conditions decide."""
 
+    text: str
+    name: str | None
     definition: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     conditions: tuple[str, ...]
@@ -57,20 +60,28 @@ class Prepared:
     def kind(self) -> OperationType:
         return self.definition.operation
 
+    @property
+    def weight(self) -> int:
+        """What is remembered of it, in characters of text: a plan takes about what the parsed operation takes."""
+        return len(self.text) * (1 + len(self.plans))
+
 
 @dataclass(slots=True)
 class Engine:
     """Answers operations over one supergraph.
 
     Args:
-        remembered: how many distinct operations are kept prepared.
+        remembered: how many characters of operations and of their plans are kept; each takes some 100 bytes.
     """
 
     supergraph: Supergraph
     subgraphs: Subgraphs
     limits: Limits
-    remembered: int = 1000
-    _prepared: OrderedDict[tuple[str, str | None], Prepared] = field(default_factory=OrderedDict)
+    remembered: int = 1_000_000
+    _prepared: Memory[tuple[str, str | None], Prepared] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prepared = Memory(self.remembered)
 
     def prepare(self, text: str, name: str | None) -> Prepared:
         """Parse, validate and bound an operation, or remember that this was done.
@@ -83,12 +94,12 @@ class Engine:
             raise LimitExceeded("de caractères", len(text), self.limits.characters)
         prepared = self._prepared.get((text, name))
         if prepared is None:
-            prepared = self._prepared[text, name] = self._prepare(text, name)
-            if len(self._prepared) > self.remembered:
-                self._prepared.popitem(last=False)
-        else:
-            self._prepared.move_to_end((text, name))
+            prepared = self._prepare(text, name)
+            self._keep(prepared)
         return prepared
+
+    def _keep(self, prepared: Prepared) -> None:
+        self._prepared.put((prepared.text, prepared.name), prepared, prepared.weight)
 
     def _prepare(self, text: str, name: str | None) -> Prepared:
         try:
@@ -97,11 +108,15 @@ class Engine:
             raise OperationRefused([error]) from error
         check(self.limits, document)
         problems = validate(self.supergraph.api, document, max_errors=_MAX_PROBLEMS)
+        if problems and isinstance(problems[-1], ValidationAbortedError) and len(problems) <= _MAX_PROBLEMS:
+            raise RepeatsExceeded
         if problems:
             raise OperationRefused(problems[:_MAX_PROBLEMS])
         definition = _chosen(document, name)
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         return Prepared(
+            text,
+            name,
             definition,
             fragments,
             condition_variables([definition, *fragments.values()]),
@@ -152,6 +167,7 @@ class Engine:
                 Shaper(self.supergraph, operation),
                 asked_of_schema(self.supergraph, operation),
             )
+            self._keep(prepared)
         return held
 
 

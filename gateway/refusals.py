@@ -44,6 +44,14 @@ class LimitExceeded(RequestRefused):
         super().__init__([error(message, "LIMITE_DEPASSEE")])
 
 
+class RepeatsExceeded(RequestRefused):
+    """The operation asks the same fields of the same object so often that to compare them would take too long."""
+
+    def __init__(self) -> None:
+        message = "L'opération répète trop souvent les mêmes champs : demandez chacun une fois."
+        super().__init__([error(message, "LIMITE_DEPASSEE")])
+
+
 def error(message: str, code: str) -> Error:
     """A GraphQL error of the gateway's own."""
     return {"message": message, "extensions": {"code": code}}

@@ -245,7 +245,7 @@ async def test_only_so_many_plans_of_an_operation_are_remembered(engine: Engine)
 
 
 async def test_only_so_many_operations_are_remembered(supergraph: Supergraph, engine: Engine) -> None:
-    small = Engine(supergraph, engine.subgraphs, Limits(), remembered=3)
+    small = Engine(supergraph, engine.subgraphs, Limits(), remembered=60)
     first = small.prepare("{ depots }", None)
     assert small.prepare("{ depots }", None) is first
     for number in range(5):

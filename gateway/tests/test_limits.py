@@ -1,12 +1,15 @@
-"""What an operation may ask at most, however it is written: lists in lists, fragments."""
+"""What an operation may ask at most, however it is written: lists, fragments, repeats; and what is kept of it."""
 
 from typing import Any
 
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, build_schema, parse, validate
 
-from gateway.engine import Engine
+from gateway.engine import Engine, Prepared
+from gateway.limits import Limits
+from gateway.memory import Memory
 from gateway.refusals import RequestRefused
+from gateway.supergraph import Supergraph
 from gateway.tests.boutique import Boutique
 from gateway.values import read_values
 
@@ -83,6 +86,8 @@ def nested(first: object, levels: int) -> str:
         ("{ depots } " + chain(600), {}, "d'imbrication"),
         (" ".join(reversed(f"{chain(600)} query {{ ...f0 }}".replace("} ", "}\n").split("\n"))), {}, "d'imbrication"),
         ("{ " + "... { " * 150 + "depots" + " }" * 151, {}, "d'imbrication"),
+        ('{ produit(id: "p1") { ' + "avis { id } " * 490 + "} }", {}, "répète"),
+        ('{ produit(id: "p1") { ' + "id " * 990 + "} }", {}, "répète"),
     ],
 )  # fmt: skip
 async def test_too_much_is_refused_with_its_reason_and_asks_nothing(
@@ -107,3 +112,55 @@ async def test_the_same_operation_is_answered_or_refused_by_the_values_of_its_va
 async def test_fragments_in_fragments_are_answered_up_to_the_limit(engine: Engine) -> None:
     answer = await engine.run(engine.prepare("{ ...f0 } " + chain(97), None), {}, {})
     assert answer == {"data": {"depots": ["nord", "sud"]}}
+
+
+async def test_a_page_may_be_composed_of_many_fragments_that_ask_the_same_fields(engine: Engine) -> None:
+    names = [f"F{number}" for number in range(50)]
+    fragments = " ".join(f"fragment {name} on Produit {{ id nom avis {{ id note }} }}" for name in names)
+    spreads = " ".join(f"...{name}" for name in names)
+    answer = await engine.run(engine.prepare(f'{{ produit(id: "p2") {{ {spreads} }} }} {fragments}', None), {}, {})
+    assert answer == {"data": {"produit": {"id": "p2", "nom": "Lampe", "avis": []}}}
+
+
+def test_what_is_remembered_weighs_no_more_than_it_may_and_what_was_used_last_stays() -> None:
+    memory = Memory[str, str](10)
+    memory.put("a", "A", 4)
+    memory.put("b", "B", 4)
+    assert memory.get("a") == "A"
+    memory.put("c", "C", 4)
+    assert (memory.get("a"), memory.get("b"), memory.get("c")) == ("A", None, "C")
+    memory.put("a", "AA", 6)
+    assert (memory.get("a"), memory.get("c"), memory.weight) == ("AA", "C", 10)
+    memory.put("immense", "I", 11)
+    assert (memory.get("immense"), memory.get("a"), memory.get("c")) == (None, "AA", "C")
+    memory.put("a", "grown", 11)
+    assert (memory.get("a"), memory.get("c"), memory.weight) == (None, "C", 4)
+
+
+async def test_operations_are_remembered_by_their_size_and_their_plans(supergraph: Supergraph, engine: Engine) -> None:
+    small = Engine(supergraph, engine.subgraphs, Limits(), remembered=10_000)
+
+    async def ask(text: str, **variables: bool) -> Prepared:
+        prepared = small.prepare(text, None)
+        await small.run(prepared, variables, {})
+        return prepared
+
+    short = await ask("{ depots }")
+    assert await ask("{ depots }") is short
+    long = await ask("{ depots }" + "#" * 4_900)
+    assert await ask("{ depots }" + "#" * 4_900) is long
+    assert await ask("{ depots }") is short
+    await ask("{ depots }" + "#" * 4_950)
+    assert await ask("{ depots }") is short
+    assert await ask("{ depots }" + "#" * 4_900) is not long, "the other took its place"
+    too_long = await ask("{ depots }" + "#" * 5_100)
+    assert await ask("{ depots }" + "#" * 5_100) is not too_long, "with its plan, it takes more than there is"
+
+    conditional = (
+        "query($a: Boolean!, $b: Boolean!) { depots a: depots @skip(if: $a) b: depots @skip(if: $b) }" + "#" * 2_400
+    )
+    first = await ask(conditional, a=False, b=False)
+    for a, b in ((True, False), (False, True), (False, False)):
+        assert await ask(conditional, a=a, b=b) is first
+    await ask(conditional, a=True, b=True)
+    assert await ask(conditional, a=True, b=True) is not first, "its four plans take more than there is"
