@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from json import JSONDecodeError
 from typing import Any, override
 
@@ -15,40 +14,26 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxTokensLimiter,
-    ParserCache,
-    SchemaExtension,
-    ValidationCache,
-)
+from strawberry.extensions import SchemaExtension
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 
 from kit.errors import PUBLIC_ERRORS, Unauthenticated, Unavailable
-from kit.graphql.limits import WithinLimits
+from kit.graphql.limits import MAX_CHARACTERS
+from kit.graphql.operations import Operations, TakeOperations
 from kit.logs import get_logger
 from kit.mongo.connection import is_away
-
-_MAX_TOKENS = 5_000
-_MAX_CHARACTERS = 50_000
-"""Of a document: tokens do not count comments, and what was parsed is remembered with its text."""
-CACHED_OPERATIONS = 512
 
 _log = get_logger(__name__)
 
 
 class Schema(strawberry.federation.Schema):
-    """A subgraph's schema, with the caches and limits every service has."""
+    """A subgraph's schema, with the memory and limits every service has."""
 
     def __init__(self, **parts: Any) -> None:
-        extensions: list[Callable[[], SchemaExtension]] = [
-            lambda: MaxTokensLimiter(max_token_count=_MAX_TOKENS),
-            lambda: ParserCache(maxsize=CACHED_OPERATIONS),
-            lambda: AddValidationRules([WithinLimits]),
-            lambda: ValidationCache(maxsize=CACHED_OPERATIONS),
-        ]
+        self.operations = Operations()
+        extensions: list[Callable[[], SchemaExtension]] = [lambda: TakeOperations(self.operations)]
         super().__init__(
             extensions=extensions,
             federation_version="2.9",
@@ -93,7 +78,7 @@ class Endpoint[C](GraphQL[C, None]):
         except (Unauthenticated, Unavailable) as error:
             await _refuse(error)(scope, receive, send)
         except _TooLong:
-            message = f"L'opération dépasse la limite de caractères : {_MAX_CHARACTERS} au plus."
+            message = f"L'opération dépasse la limite de caractères : {MAX_CHARACTERS} au plus."
             await _answer(message, "LIMITE_DEPASSEE", status=413)(scope, receive, send)
 
     @override
@@ -104,7 +89,7 @@ class Endpoint[C](GraphQL[C, None]):
     async def execute_operation(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         query = getattr(kwargs.get("request_data"), "query", None)
         if isinstance(query, str):
-            if len(query) > _MAX_CHARACTERS:
+            if len(query) > MAX_CHARACTERS:
                 raise _TooLong
             if (span := trace.get_current_span()).is_recording():
                 span.set_attribute("graphql.document.hash", document_hash(query))
@@ -146,7 +131,6 @@ def _answer(message: str, code: str, *, status: int) -> Response:
     return Response(content, status_code=status, media_type="application/json")
 
 
-@lru_cache(maxsize=CACHED_OPERATIONS)
 def document_hash(query: str) -> str:
     """What names an operation in traces: its text and its name are the client's, so they stay out."""
     return hashlib.sha256(query.encode()).hexdigest()[:16]
