@@ -18,8 +18,8 @@ def main() -> None:
     except (SupergraphRefused, OSError) as error:
         sys.stderr.write(f"supergraph {read.supergraphe}: {error}\n")
         raise SystemExit(2) from None
-    uvicorn.run(app, host=read.host, port=read.port, log_config=None, access_log=False, server_header=False)
-    tracing.shutdown()
+    with telemetry.shut_down_last(tracing):
+        uvicorn.run(app, host=read.host, port=read.port, log_config=None, access_log=False, server_header=False)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """Where the gateway's spans, measures and logs go. Only its own code sets attributes: none holds what a client sent."""
 
+import contextlib
 import logging
+import signal
+import sys
+from collections.abc import Iterator
 from os import environ
 
 import orjson
@@ -35,6 +39,20 @@ def configure() -> TracerProvider:
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()], resource=resource))
     return provider
+
+
+@contextlib.contextmanager
+def shut_down_last(provider: TracerProvider) -> Iterator[None]:
+    """Send the spans that still wait once the block is over, also where SIGTERM ends it.
+
+    uvicorn raises the signal again once it has closed in order: left to its default, that would end the process first.
+    """
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        provider.shutdown()
 
 
 def _exporter(name: str) -> SpanExporter | None:

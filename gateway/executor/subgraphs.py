@@ -55,7 +55,10 @@ class Subgraphs:
         """
         with (
             self._measures.subgraph(name) as observed,
-            _tracer.start_as_current_span(f"fetch {name}", kind=SpanKind.CLIENT) as span,
+            # Without what was raised: its text and trace may quote what was asked or answered.
+            _tracer.start_as_current_span(
+                f"fetch {name}", kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
+            ) as span,
         ):
             span.set_attribute("graphql.subgraph", name)
             carrier: dict[str, str] = {}
