@@ -1,5 +1,6 @@
 """Loading the national offer, against bare writes of the same documents in the same batches."""
 
+import os
 import time
 from itertools import batched
 from pathlib import Path
@@ -32,12 +33,19 @@ async def measure(mongodb_uri: str, offer: Path, *, runs: int) -> Bar:
             await database.client.drop_database(f"{database.name}_bare")
             database.client.close()
     return Bar(
-        what="loading the offer (reading, checking, saving, outbox)",
+        what=f"loading {describe(offer)} (reading, checking, saving, outbox)",
         values=ratios,
         unit="×",
         bar=2.5,
         yardstick="bare writes of the same documents, outbox rows included, in the same transactions",
     )
+
+
+def describe(offer: Path) -> str:
+    """Which offer it is: the bar is about the national one."""
+    real = os.environ.get("DONNEES_REELLES")
+    national = real is not None and offer.is_relative_to(real)
+    return "the national offer" if national else "a fictitious offer of the national one's size, which is not at hand"
 
 
 async def _load(database: Database, offer: Path) -> float:
