@@ -1,4 +1,4 @@
-"""Identifiers of establishments, students and companies, and e-mail addresses (domaine.md §1 and §8)."""
+"""Identifiers of establishments and students (domaine.md §8)."""
 
 import re
 from enum import StrEnum
@@ -10,7 +10,6 @@ _INE_BEA = re.compile(r"\d{10}[A-Z]")
 _INE_APPRENTI = re.compile(r"\d{4}A\d{5}[A-Z]")
 _MEF = re.compile(r"[0-9A-Z]{11}")
 _MATIERE = re.compile(r"[0-9A-Z]{6}")
-_LA_POSTE = "356000000"
 
 
 class IdentifiantInvalide(ValueError):
@@ -94,17 +93,3 @@ def is_mef(value: str) -> bool:
 def is_matiere(value: str) -> bool:
     """Whether this is a code of a subject: six characters."""
     return _MATIERE.fullmatch(value) is not None
-
-
-def is_siret(value: str) -> bool:
-    """Whether the fourteen digits pass the Luhn check, or La Poste's own: a sum that is a multiple of five (§5.2)."""
-    if not re.fullmatch(r"\d{14}", value):
-        return False
-    if value.startswith(_LA_POSTE):
-        return sum(int(digit) for digit in value) % 5 == 0 or _luhn(value)
-    return _luhn(value)
-
-
-def _luhn(digits: str) -> bool:
-    doubled = (int(d) * (2 if rank % 2 else 1) for rank, d in enumerate(reversed(digits)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0

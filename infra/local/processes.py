@@ -269,16 +269,3 @@ def stop_all(running: Sequence[Running]) -> None:
             one.process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             one.kill()
-
-
-async def watch(running: Sequence[Running]) -> None:
-    """Return never, unless one of the parts stops by itself.
-
-    Raises:
-        StartFailed: one did; with the end of its log.
-    """
-    while True:
-        for one in running:
-            if one.stopped():
-                raise StartFailed(f"{one.part.name} stopped by itself:\n{one.tail()}")
-        await asyncio.sleep(0.5)

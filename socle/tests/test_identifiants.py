@@ -12,7 +12,6 @@ from socle.identifiants import (
     ine_type,
     is_matiere,
     is_mef,
-    is_siret,
     normalize_ine,
     parse_uai_accueil,
     parse_uai_origine,
@@ -73,26 +72,6 @@ def test_the_letter_of_an_ine_bea_follows_its_ten_digits() -> None:
 
 def test_a_student_number_is_normalised_to_capitals_without_blanks() -> None:
     assert normalize_ine(" 070832327 ja ") == "070832327JA"
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("73282932000074", True),
-        ("73282932000075", False),
-        ("35600000000048", True),
-        ("35600000000050", False),
-        ("7328293200007", False),
-        ("7328293200007X", False),
-    ],
-)
-def test_a_siret_passes_luhn_or_la_postes_own_rule(value: str, expected: bool) -> None:
-    assert is_siret(value) is expected
-
-
-def test_la_postes_establishments_pass_by_a_sum_that_is_a_multiple_of_five() -> None:
-    # 3+5+6 = 14; with 9+2 = 11 the sum is 25, and Luhn's is not a multiple of ten.
-    assert is_siret("35600000000092")
 
 
 def test_codes_of_mef_and_subjects_have_their_length() -> None:

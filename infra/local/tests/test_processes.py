@@ -17,11 +17,8 @@ from infra.local.processes import (
     check_ports,
     complete,
     free_ports,
-    launch,
     start_all,
     stop_all,
-    wait_ready,
-    watch,
 )
 from infra.local.stack import Ports
 
@@ -68,14 +65,6 @@ async def test_a_part_that_will_not_stop_is_killed(tmp_path: Path, monkeypatch: 
     (running,) = await start_all([part("sourd", _STUBBORN, tmp_path)], tmp_path)
     running.stop()
     assert running.process.returncode == -signal.SIGKILL
-
-
-async def test_a_part_that_stops_by_itself_is_noticed(tmp_path: Path) -> None:
-    running = launch(part("bref", _SLEEPS, tmp_path), tmp_path)
-    await wait_ready(running)
-    running.kill()
-    with pytest.raises(StartFailed, match="bref stopped by itself"):
-        await watch([running])
 
 
 async def test_a_process_does_not_outlive_a_supervisor_that_was_killed(tmp_path: Path) -> None:
