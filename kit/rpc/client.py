@@ -13,6 +13,9 @@ from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailabl
 
 _tracer = trace.get_tracer(__name__)
 
+_OPTIONS = (("grpc.max_reconnect_backoff_ms", 1000),)
+"""A peer that was away for long is looked for each second: gRPC's own delays grow to two minutes."""
+
 _ERRORS: dict[grpc.StatusCode, Callable[[str], Exception]] = {
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.PERMISSION_DENIED: Forbidden,
@@ -42,9 +45,9 @@ class Peer:
         # A channel belongs to the event loop in which it was made, and a service is put together before its own runs.
         if self._channel is None:
             self._channel = (
-                grpc.aio.insecure_channel(self.address)
+                grpc.aio.insecure_channel(self.address, _OPTIONS)
                 if self.tls is None
-                else grpc.aio.secure_channel(self.address, self.tls)
+                else grpc.aio.secure_channel(self.address, self.tls, _OPTIONS)
             )
         return self._channel
 

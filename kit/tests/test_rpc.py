@@ -1,6 +1,7 @@
 """Calls between services, over a real channel: with identity's own contract."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kit.rpc import server
 from kit.rpc.client import Peer, open_peer
 from kit.testing.forgeries import forged_tokens
 from kit.testing.serving import free_port
+from kit.testing.waiting import eventually
 from proto.identity.v1 import service_pb2, service_pb2_grpc
 
 CANARY = "Zéphyrine-Canari"
@@ -102,6 +104,36 @@ def test_whatever_a_stranger_writes_in_a_token_is_refused(keys: Path, token: str
 async def test_a_peer_that_is_away_is_unavailable(keys: Path) -> None:
     with pytest.raises(Unavailable):
         await ask(open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=keys, tls=None), "x")
+
+
+async def test_a_peer_that_was_away_for_long_is_found_again_at_once(keys: Path) -> None:
+    address, away_until = f"127.0.0.1:{free_port()}", time.monotonic() + 6
+    peer = open_peer(address, caller="eleves", callee="identity", keys=keys, tls=None)
+    stub = service_pb2_grpc.IdentityServiceStub(peer.channel)
+
+    async def answers() -> bool:
+        try:
+            request = service_pb2.LireHabilitationsRequest(compte="x")
+            return (await peer.call(stub.LireHabilitations, request, within=1)).session_active
+        except Unavailable:
+            return False
+
+    async def is_over() -> bool:
+        assert not await answers()
+        return time.monotonic() > away_until
+
+    await eventually(is_over)
+    running = await server.start(
+        service="identity",
+        address=address,
+        keys=keys,
+        callers=frozenset({"eleves"}),
+        register=lambda s: service_pb2_grpc.add_IdentityServiceServicer_to_server(Servicer(), s),
+        tls=None,
+    )
+    await eventually(answers, within=2)
+    await peer.close()
+    await running.stop(None)
 
 
 async def test_two_servers_do_not_share_a_port(address: str, keys: Path) -> None:
