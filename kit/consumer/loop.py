@@ -69,6 +69,7 @@ class Consumer:
     def _reader(self, lane: str) -> "_Reader":
         return _Reader(
             group_id=f"{self.prefix}{self.service}{lane and f'.{lane}'}",
+            whole=bool(lane),
             bootstrap_servers=self.bootstrap_servers,
             by_topic={self.prefix + s.topic: s for s in self.subscriptions if s.lane == lane},
         )
@@ -76,13 +77,16 @@ class Consumer:
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    """Reads the topics of one lane, in a consumer group of its own.
+    """Reads the topics of one lane, and commits for a consumer group of its own.
 
     Args:
+        whole: read every partition here, whoever else does, rather than share them among the processes in the group:
+            one that dies holds its share until it is found dead.
         by_topic: the subscriptions by the full name of their topic.
     """
 
     group_id: str
+    whole: bool
     bootstrap_servers: str
     by_topic: Mapping[str, Subscription[Any]]
     _held: dict[TopicPartition, _Hold] = field(default_factory=dict)
@@ -97,7 +101,7 @@ class _Reader:
 
     async def _session(self) -> None:
         consumer = AIOKafkaConsumer(
-            *self.by_topic,
+            *(() if self.whole else self.by_topic),
             bootstrap_servers=self.bootstrap_servers,
             group_id=self.group_id,
             isolation_level="read_committed",
@@ -110,6 +114,8 @@ class _Reader:
         try:
             await kafka.start(consumer)
             await kafka.start(burial)
+            if self.whole:
+                consumer.assign([TopicPartition(t, p) for t in self.by_topic for p in await burial.partitions_for(t)])
             _log.info("consumer_reads", topics=len(self.by_topic))
             while True:
                 self._resume(consumer)

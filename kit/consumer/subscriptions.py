@@ -34,6 +34,7 @@ class Subscription[M: Message]:
             None for a reaction, which cannot be replayed.
         rebuilt: awaited once `rebuild` has made the projection again, where something is computed from it.
         lane: topics of one lane wait for each other's handlers, and for no others: what is promised soon has its own.
+            Each process of the service reads a named lane whole, so that it waits for no other process either.
     """
 
     topic: str

@@ -63,8 +63,8 @@ async def producer(kafka_bootstrap_servers: str, create_topics: CreateTopics) ->
     await sending.stop()
 
 
-def reading(recorder: Recorder, servers: str, prefix: str) -> AbstractAsyncContextManager[None]:
-    subscription = Subscription(topic=TOPIC, kind=StringValue, handle=recorder.handle)
+def reading(recorder: Recorder, servers: str, prefix: str, *, lane: str = "") -> AbstractAsyncContextManager[None]:
+    subscription = Subscription(topic=TOPIC, kind=StringValue, handle=recorder.handle, lane=lane)
     consumer = Consumer(service="lecteur", bootstrap_servers=servers, prefix=prefix, subscriptions=[subscription])
     return running(consumer.run)
 
@@ -132,6 +132,28 @@ async def test_what_is_in_a_lane_of_its_own_is_not_held_up_by_the_handlers_of_ot
         await eventually(lambda: recorder.has(1))
         assert not goes_on.is_set()
         goes_on.set()
+
+
+async def test_each_process_reads_a_lane_whole_and_goes_on_from_what_was_handled(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    one, other, later = Recorder(), Recorder(), Recorder()
+
+    async def send(value: str, partition: int) -> None:
+        await producer.send_and_wait(unique_prefix + TOPIC, message(value), key=b"k", headers=GOOD, partition=partition)
+
+    async with (
+        reading(one, kafka_bootstrap_servers, unique_prefix, lane="vite"),
+        reading(other, kafka_bootstrap_servers, unique_prefix, lane="vite"),
+    ):
+        for partition in range(3):
+            await send("avant", partition)
+        for recorder in (one, other):
+            await eventually(partial(recorder.has, 3), within=20)
+    await send("après", 1)
+    async with reading(later, kafka_bootstrap_servers, unique_prefix, lane="vite"):
+        await eventually(partial(later.has, 1), within=20)
+    assert later.given == [("k", "après")]
 
 
 async def test_what_decodes_and_breaks_its_contract_is_buried_alone_and_the_rest_of_its_batch_goes_on(
