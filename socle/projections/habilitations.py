@@ -1,7 +1,7 @@
 """The copy of identity's rights that every service keeps, and the principal it makes of an access token.
 
-Up to five seconds old is normal (architecture §6). Older, reads go on with what is known; whoever writes, exports or
-signs asks identity itself.
+Up to five seconds old is normal (architecture §6). Older, as after a service was away, identity itself is asked; while
+it does not answer, reads go on with what is known, and whoever writes, exports or signs is refused.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
 from kit.clock import technical_clock
 from kit.consumer.projections import GONE, keep, projection
 from kit.consumer.subscriptions import Subscription
-from kit.errors import Unauthenticated
+from kit.errors import NotFound, Unauthenticated, Unavailable
 from kit.mongo import Collection, Database, Document, Index
 from kit.rpc.client import Peer, open_peer
 from kit.rpc.tls import channel_credentials
@@ -51,10 +51,13 @@ BATTEMENTS = projection(
 COLLECTIONS: Sequence[Collection] = (HABILITATIONS, REVOCATIONS, BATTEMENTS)
 
 FRESH = timedelta(seconds=5)
-_REMEMBERED_SECONDS = 1.0
+_REMEMBERED = timedelta(seconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _LANE = "droits"
 """What is taken away is refused within five seconds, however many students or candidates are being read meanwhile."""
 _ASK_SECONDS = 2.0
+_SILENT_SECONDS = 5.0
+"""How long reads do without an identity that did not answer: each would wait for it in turn."""
 
 
 def subscriptions(database: Database) -> list[Subscription[Any]]:
@@ -138,6 +141,8 @@ class Acces:
     identity: Peer
     verifier: TokenVerifier
     _remembered: dict[tuple[str, str], tuple[float, Principal]] = field(default_factory=dict)
+    _heard_of: datetime = _NEVER
+    _silent_until: float = 0.0
 
     async def follow_issuer(self) -> None:
         """Keep the keys that tokens are checked by, for ever: the loop of a service that takes requests."""
@@ -158,7 +163,7 @@ class Acces:
         return None if token is None else await self.principal(token)
 
     async def principal(self, token: AccessToken) -> Principal:
-        """Who calls, with the rights last known.
+        """Who calls, with rights of the last five seconds; with those last known, while identity is silent.
 
         Raises:
             Unauthenticated: the session has ended.
@@ -166,7 +171,7 @@ class Acces:
         key = (token.sub, token.sid)
         now = time.monotonic()
         held = self._remembered.get(key)
-        if held is not None and now - held[0] < _REMEMBERED_SECONDS:
+        if held is not None and now - held[0] < _REMEMBERED.total_seconds():
             return held[1]
         revoked, document = await asyncio.gather(
             self.database[REVOCATIONS.name].find_one({"_id": token.sid}, projection=["_id"]),
@@ -175,6 +180,8 @@ class Acces:
         if revoked is not None:
             raise Unauthenticated
         principal = _principal(token.sub, token.sid, document)
+        if not await self._knows(FRESH - _REMEMBERED):
+            principal = await self._asked(principal)
         self._remember(key, now, principal)
         return principal
 
@@ -190,10 +197,24 @@ class Acces:
             Unavailable: identity has been silent for too long, and does not answer either.
             Unauthenticated: the session has ended.
         """
-        beat = await self.database[BATTEMENTS.name].find_one({"_id": "identity"})
-        if beat is not None and technical_clock() - beat["emis_le"] <= FRESH:
-            return principal
-        return await self.confirmed(principal)
+        return principal if await self._knows(FRESH) else await self.confirmed(principal)
+
+    async def _knows(self, age: timedelta) -> bool:
+        """Whether all that identity decided up to `age` ago is known here."""
+        if technical_clock() - self._heard_of > age:
+            beat = await self.database[BATTEMENTS.name].find_one({"_id": "identity"})
+            self._heard_of = _NEVER if beat is None else beat["emis_le"]
+        return technical_clock() - self._heard_of <= age
+
+    async def _asked(self, known: Principal) -> Principal:
+        """The same caller as identity has it now; as it is known here, while identity does not answer."""
+        if time.monotonic() < self._silent_until:
+            return known
+        try:
+            return await self.confirmed(known)
+        except Unavailable:
+            self._silent_until = time.monotonic() + _SILENT_SECONDS
+            return known
 
     async def confirmed(self, principal: Principal) -> Principal:
         """The same caller, with the rights that identity holds at this instant.
@@ -204,7 +225,13 @@ class Acces:
         """
         stub = service_pb2_grpc.IdentityServiceStub(self.identity.channel)
         request = service_pb2.LireHabilitationsRequest(compte=principal.compte, session=principal.session)
-        answer = await self.identity.call(stub.LireHabilitations, request, within=_ASK_SECONDS)
+        try:
+            answer = await self.identity.call(stub.LireHabilitations, request, within=_ASK_SECONDS)
+        except NotFound:
+            return _principal(principal.compte, principal.session, None)
+        except Unauthenticated as error:
+            # It is the service that identity does not know: the person need not sign in again.
+            raise Unavailable from error
         if not answer.session_active:
             raise Unauthenticated
         return _principal(principal.compte, principal.session, _habilitations_document(answer.habilitations))

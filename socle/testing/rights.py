@@ -1,6 +1,7 @@
 """Giving rights in tests: as identity would, by the very event that services read."""
 
 import time
+from datetime import UTC, datetime
 
 from google.protobuf.message import Message
 
@@ -30,10 +31,10 @@ async def end_session(database: Database, session: str) -> None:
     await _receive(database, "identity.revocations.v1", session, message)
 
 
-async def beat(database: Database) -> None:
-    """Make the service hear identity's heart now: for five seconds it trusts the rights it knows."""
+async def beat(database: Database, *, at: datetime | None = None) -> None:
+    """Make the service hear what identity's heart said now, or then: for five seconds it trusts the rights it knows."""
     message = habilitations_pb2.Battement()
-    message.emis_le.GetCurrentTime()
+    message.emis_le.FromDatetime(at or datetime.now(UTC))
     await _receive(database, "identity.battements.v1", "identity", message)
 
 

@@ -1,6 +1,9 @@
 """From a token to a principal: what is known here, and what only identity can say."""
 
+import socket
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import pytest
 
 from kit.auth import service_tokens
 from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
-from kit.errors import Unauthenticated, Unavailable
+from kit.errors import NotFound, Unauthenticated, Unavailable
 from kit.mongo import Database
 from kit.mongo.migrations import Layout
 from kit.rpc import server
@@ -18,9 +21,9 @@ from kit.rpc.client import open_peer
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
-from socle.principal import Lieu
+from socle.principal import Lieu, Principal, RoleTenu
 from socle.projections import habilitations
-from socle.projections.habilitations import Acces
+from socle.projections.habilitations import FRESH, Acces
 from socle.rubriques import Niveau, Role, Rubrique
 from socle.testing.rights import beat, end_session, grant, role
 
@@ -39,16 +42,24 @@ TOKEN = AccessToken(
 )
 
 
+CHEF = Principal(
+    compte=TOKEN.sub, session=TOKEN.sid, actif=True, roles=(RoleTenu(role=Role.CHEF_ETABLISSEMENT, uai=ICI.uai),)
+)
+
+
 class Identity(service_pb2_grpc.IdentityServiceServicer):
     """What identity would answer."""
 
     def __init__(self) -> None:
         self.calls = 0
+        self.gone = False
         self.session_active = True
         self.roles = [role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai)]
 
     async def LireHabilitations(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802
         self.calls += 1
+        if self.gone:
+            raise NotFound("Ce compte n'existe pas.")
         held = habilitations_pb2.Habilitations(compte=request.compte, actif=True, roles=self.roles)
         return service_pb2.LireHabilitationsResponse(habilitations=held, session_active=self.session_active)
 
@@ -88,10 +99,12 @@ def may_send_siecle(principal: Any) -> bool:
 
 async def test_a_principal_has_the_rights_that_were_published(acces: Acces, store: Database) -> None:
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store)
     assert may_send_siecle(await acces.principal(TOKEN))
 
 
-async def test_an_account_not_yet_heard_of_holds_nothing(acces: Acces) -> None:
+async def test_an_account_not_yet_heard_of_holds_nothing(acces: Acces, store: Database) -> None:
+    await beat(store)
     assert not (await acces.principal(TOKEN)).actif
 
 
@@ -99,6 +112,7 @@ async def test_a_right_given_one_by_one_arrives_with_its_formation_and_its_end(a
     droit = habilitations_pb2.Droit(uai=ICI.uai, rubrique="RAPPORTS", niveau="ECRITURE", formation="2025/1")
     droit.jusqu_au.FromDatetime(datetime(2030, 1, 1, tzinfo=UTC))
     await grant(store, "01CHEF", droits=(droit,))
+    await beat(store)
     (held,) = (await acces.principal(TOKEN)).droits
     assert (held.rubrique, held.niveau, held.formation) == (Rubrique.RAPPORTS, Niveau.ECRITURE, "2025/1")
     assert held.jusqu_au == datetime(2030, 1, 1, tzinfo=UTC)
@@ -120,15 +134,39 @@ async def test_while_identity_is_heard_a_write_trusts_what_is_known(
     assert identity.calls == 0
 
 
-async def test_when_identity_was_silent_a_write_asks_it_and_believes_it(
+async def test_when_identity_was_silent_a_write_asks_it_and_believes_it(acces: Acces, identity: Identity) -> None:
+    identity.roles = []
+    assert not may_send_siecle(await acces.for_writing(CHEF))
+    assert identity.calls == 1
+
+
+async def test_what_was_taken_away_while_the_service_was_away_is_refused_by_its_first_read(
     acces: Acces, store: Database, identity: Identity
 ) -> None:
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store, at=datetime.now(UTC) - FRESH - timedelta(seconds=1))
     identity.roles = []
-    known = await acces.principal(TOKEN)
-    assert may_send_siecle(known)
-    assert not may_send_siecle(await acces.for_writing(known))
-    assert identity.calls == 1
+    assert not may_send_siecle(await acces.principal(TOKEN))
+    identity.session_active = False
+    with pytest.raises(Unauthenticated):
+        await acces.principal(replace(TOKEN, sid="01AUTRE"))
+
+
+async def test_while_identity_is_heard_a_read_does_not_ask_it(
+    acces: Acces, store: Database, identity: Identity
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store, at=datetime.now(UTC) - timedelta(seconds=2))
+    assert may_send_siecle(await acces.principal(TOKEN))
+    assert identity.calls == 0
+
+
+async def test_an_account_that_identity_does_not_have_any_more_holds_nothing(
+    acces: Acces, store: Database, identity: Identity
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    identity.gone = True
+    assert not (await acces.principal(TOKEN)).actif
 
 
 async def test_a_session_that_identity_says_has_ended_is_refused(
@@ -140,14 +178,49 @@ async def test_a_session_that_identity_says_has_ended_is_refused(
         await acces.confirmed(await acces.principal(TOKEN))
 
 
-async def test_a_write_is_refused_while_identity_neither_beats_nor_answers(store: Database, tmp_path: Path) -> None:
+async def test_while_identity_neither_beats_nor_answers_reads_go_on_and_writes_are_refused(
+    store: Database, tmp_path: Path
+) -> None:
     service_tokens.create_keys(tmp_path, ("eleves",))
     peer = open_peer(f"127.0.0.1:{free_port()}", caller="eleves", callee="identity", keys=tmp_path, tls=None)
     silent = Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    known = await silent.principal(TOKEN)
+    assert may_send_siecle(known)
     with pytest.raises(Unavailable):
-        await silent.for_writing(await silent.principal(TOKEN))
+        await silent.for_writing(known)
     await peer.close()
+
+
+async def test_where_identity_does_not_know_the_service_the_person_is_not_told_to_sign_in_again(
+    acces: Acces, store: Database, tmp_path: Path
+) -> None:
+    service_tokens.create_keys(tmp_path, ("offre",))
+    peer = open_peer(acces.identity.address, caller="offre", callee="identity", keys=tmp_path, tls=None)
+    unknown = Acces(store, peer, acces.verifier)
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    known = await unknown.principal(TOKEN)
+    assert may_send_siecle(known)
+    with pytest.raises(Unavailable):
+        await unknown.for_writing(known)
+    await peer.close()
+
+
+async def test_an_identity_that_accepts_calls_and_never_answers_does_not_hold_every_read_up(
+    store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(habilitations, "_ASK_SECONDS", 1.0)
+    service_tokens.create_keys(tmp_path, ("eleves",))
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        peer = open_peer(address, caller="eleves", callee="identity", keys=tmp_path, tls=None)
+        acces = Acces(store, peer, TokenVerifier(IssuerKeys("http://127.0.0.1:1")))
+        began = time.monotonic()
+        for session in range(5):
+            assert may_send_siecle(await acces.principal(replace(TOKEN, sid=f"01SESSION{session}")))
+        assert time.monotonic() - began < 2
+        await peer.close()
 
 
 async def test_a_token_of_a_header_is_verified_before_anything_is_read(

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from generateur.offre import Offre, generate, write_lycees, write_offre
+from kit.auth.service_tokens import create_keys
 from kit.mongo import Database, Transactor, open_database
 from kit.mongo.migrations import generation
 from kit.settings import Mode
@@ -138,6 +139,7 @@ async def served(
 ) -> AsyncIterator[Serving]:
     await create_topics(["offre.etablissements.v1", "offre.formations.v1"])
     await create_topics([s.topic for s in subscriptions(store)])
+    create_keys(tmp_path, ("offre",))
     port = free_port()
     settings = OffreSettings(
         mode=Mode.LOCAL,
@@ -146,6 +148,7 @@ async def served(
         prefixe_topics=unique_prefix,
         prefixe_bases=f"{unique_prefix.rstrip('.')}_",
         identity_url=issuer.url,
+        identity_grpc=f"127.0.0.1:{free_port()}",
         cles_services=tmp_path,
         offre_port=port,
     )

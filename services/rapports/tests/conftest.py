@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.auth.service_tokens import create_keys
 from kit.mongo import Database, open_database
 from kit.settings import Mode
 from kit.testing.fixtures import CreateTopics
@@ -42,6 +43,7 @@ async def tell(
 def settings(
     mongodb_uri: str, kafka_bootstrap_servers: str, unique_prefix: str, issuer: Issuer, tmp_path: Path
 ) -> RapportsSettings:
+    create_keys(tmp_path, ("rapports",))
     return RapportsSettings(
         mode=Mode.LOCAL,
         mongodb_uri=mongodb_uri,
@@ -49,6 +51,7 @@ def settings(
         prefixe_topics=unique_prefix,
         prefixe_bases=f"{unique_prefix.rstrip('.')}_",
         identity_url=issuer.url,
+        identity_grpc=f"127.0.0.1:{free_port()}",
         cles_services=tmp_path,
         rapports_port=free_port(),
         academies_topics=ACADEMIES,
