@@ -35,7 +35,7 @@ VOISIN = "0779001R"
 DANS_LES_TEMPS = datetime.fromisoformat("2025-01-06T09:00:00+01:00")
 EN_RETARD = datetime.fromisoformat("2025-01-20T09:00:00+01:00")
 FERME = datetime.fromisoformat("2025-02-03T00:00:00+01:00")
-PAS_OUVERT = datetime.fromisoformat("2024-11-12T23:59:59+01:00")
+PAS_OUVERT = datetime.fromisoformat("2024-11-12T09:00:00+01:00")
 
 _DEMANDER = """
 mutation($uai: ID!, $fichiers: [FichierInput!]!) {
