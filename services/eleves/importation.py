@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -13,17 +14,20 @@ from kit.logs import get_logger
 from kit.mongo.connection import is_away
 from services.eleves.deps import Deps
 from services.eleves.encours import GARDE
-from services.eleves.imports import AutreTitulaire, ImportSiecle
+from services.eleves.imports import BAIL, AutreTitulaire, ImportSiecle
 from services.eleves.store.imports import anyone_waits
 from services.eleves.usecases.annonces import end_overdue
-from services.eleves.usecases.imports import apply_import, give_up, take_again, take_next
+from services.eleves.usecases.imports import apply_import, fail, give_up, renew, take_again, take_next
 
 _SWEEP_SECONDS = 1.0
 """≈ ours, as the relay's sweep is (architecture §4): what another process received is begun within it."""
 
 _ESSAIS = 20
 """≈ ours (ADR 012). A store that is away for a while costs a try a second; a file that no process survives costs one
-each two minutes."""
+each twenty seconds."""
+
+_ENCORE = 3
+"""≈ ours (ADR 012): tries beyond those that go to giving its addresses back, for which the files are read once more."""
 
 _RETRY_SECONDS = 1.0
 """≈ ours: long enough for a store that restarts not to be pressed."""
@@ -37,9 +41,14 @@ _tracer = trace.get_tracer(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class Importation:
-    """Does imports until cancelled; what a process that died had begun is gone on with."""
+    """Does imports until cancelled; what a process that died had begun is gone on with.
+
+    Args:
+        battement: how often it says that it is still at work.
+    """
 
     titulaire: str = field(default_factory=lambda: str(ULID()))
+    battement: timedelta = BAIL / 4
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -55,8 +64,7 @@ class Importation:
                     cleared = deps.clock()
                     await self._clear(deps)
                 await self._end_overdue(deps)
-                while await anyone_waits(deps.database, now=deps.clock()):
-                    await self.do_next(deps)
+                while await anyone_waits(deps.database, now=deps.clock()) and await self.do_next(deps):
                     await self._end_overdue(deps)
             except Exception as error:
                 if not _is_passing(error):
@@ -67,11 +75,38 @@ class Importation:
                 await asyncio.wait_for(self._woken.wait(), _SWEEP_SECONDS)
             self._woken.clear()
 
-    async def do_next(self, deps: Deps) -> None:
-        """Do the import that has waited longest, if there is one."""
+    async def do_next(self, deps: Deps) -> bool:
+        """Do the import that has waited longest; False when there is none but of schools that have one under way."""
         held = await take_next(deps, titulaire=self.titulaire)
-        if held is not None:
+        if held is None:
+            return False
+        async with self._at_work(deps, held):
             await self._do(deps, held)
+        return True
+
+    @contextlib.asynccontextmanager
+    async def _at_work(self, deps: Deps, held: ImportSiecle) -> AsyncIterator[None]:
+        """Say again and again that the import is being done, however long one of its steps takes."""
+        beating = asyncio.create_task(self._beat(deps, held.id))
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait({beating})
+            if not beating.cancelled():
+                beating.result()
+
+    async def _beat(self, deps: Deps, id: str) -> None:
+        while True:
+            await asyncio.sleep(self.battement.total_seconds())
+            try:
+                await renew(deps, id, titulaire=self.titulaire)
+            except AutreTitulaire:
+                return
+            except Exception as error:
+                if not _is_passing(error):
+                    raise
+                _log.warning("import_not_renewed", error=type(error).__name__)
 
     async def _do(self, deps: Deps, held: ImportSiecle) -> None:
         """One import, in the trace of its upload, gone on with while the store is away or others are in its way."""
@@ -95,18 +130,23 @@ class Importation:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _give_up(self, deps: Deps, held: ImportSiecle) -> None:
-        """End it; what it had claimed is freed where the files can be read, which may be what went wrong."""
+        """End it; what it had claimed is given back where the files can be read, which may be what went wrong."""
         try:
             await give_up(deps, held, titulaire=self.titulaire)
         except Exception as error:
             if _is_passing(error) or isinstance(error, AutreTitulaire):
                 raise
             _log.exception("import_claims_kept", exc_info=error)
+            await fail(deps, held, titulaire=self.titulaire)
 
     async def _try(self, deps: Deps, held: ImportSiecle) -> None:
-        if held.travail is not None and held.travail.essais > _ESSAIS:
+        essais = held.travail.essais if held.travail else 0
+        if essais > _ESSAIS + _ENCORE:
+            # Its files cannot even be read.
+            return await fail(deps, held, titulaire=self.titulaire)
+        if essais > _ESSAIS:
             # Processes that took it have died of it, one after the other.
-            _log.error("import_given_up", essais=held.travail.essais)
+            _log.error("import_given_up", essais=essais)
             return await self._give_up(deps, held)
         try:
             done = await apply_import(deps, held, titulaire=self.titulaire)
@@ -118,7 +158,7 @@ class Importation:
             _log.exception("import_failed", exc_info=error)
             await self._give_up(deps, held)
         else:
-            _log.info("import_done", etat=done.etat, essais=held.travail and held.travail.essais)
+            _log.info("import_done", etat=done.etat, essais=essais)
 
     async def _end_overdue(self, deps: Deps) -> None:
         ended = await end_overdue(deps)

@@ -15,6 +15,10 @@ from services.eleves.siecle.changements import Changement, Nature
 VALIDITE = timedelta(minutes=10)
 """« valid 10 minutes » (architecture §7)."""
 
+BAIL = timedelta(seconds=20)
+"""≈ ours (ADR 012): how long a process may be silent at work before another takes it over. It speaks four times in
+that, and a chunk that is tried as often as it may be takes ten seconds (kit.mongo.transactions)."""
+
 
 class EtatImport(StrEnum):
     """Where an import is; EXPIRE: its files did not all come in time."""
@@ -178,23 +182,31 @@ class ImportSiecle:
         """The same, once the contents of its files are erased."""
         return replace(self, fichiers=tuple(replace(fichier, contenu=None) for fichier in self.fichiers))
 
-    def take(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
+    def take(self, titulaire: str, *, now: datetime) -> Self:
         """A process begins the work, or goes on with it where another stopped."""
         held = self.travail or Travail(titulaire=titulaire, jusqu_a=now, essais=0)
         return replace(
             self,
             etat=EtatImport.EN_COURS,
-            travail=replace(held, titulaire=titulaire, jusqu_a=now + bail, essais=held.essais + 1),
+            travail=replace(held, titulaire=titulaire, jusqu_a=now + BAIL, essais=held.essais + 1),
         )
 
-    def take_again(self, titulaire: str, *, now: datetime, bail: timedelta) -> Self:
+    def take_again(self, titulaire: str, *, now: datetime) -> Self:
         """The same process begins once more.
 
         Raises:
             AutreTitulaire: another process has the import.
         """
         held = self._held_by(titulaire)
-        return replace(self, travail=replace(held, essais=held.essais + 1, jusqu_a=now + bail))
+        return replace(self, travail=replace(held, essais=held.essais + 1, jusqu_a=now + BAIL))
+
+    def renew(self, titulaire: str, *, now: datetime) -> Self:
+        """The same process is still at work.
+
+        Raises:
+            AutreTitulaire: another process has the import.
+        """
+        return replace(self, travail=replace(self._held_by(titulaire), jusqu_a=now + BAIL))
 
     def advance(
         self,
@@ -204,7 +216,6 @@ class ImportSiecle:
         restants: int,
         cedees: Mapping[str, str],
         now: datetime,
-        bail: timedelta,
     ) -> Self:
         """These changes are applied with this one; `restants` are left after them.
 
@@ -220,7 +231,7 @@ class ImportSiecle:
             arrives=travail.arrives | {c.eleve.id for c in changements if c.nature is Nature.ARRIVE},
             total=appliques.total() + restants,
             cedees={**travail.cedees, **cedees},
-            jusqu_a=now + bail,
+            jusqu_a=now + BAIL,
         )
         return replace(self, travail=advanced)
 

@@ -5,11 +5,12 @@ address. The address itself is not there, but its fingerprint.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from pymongo import DeleteOne
+from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from kit.mongo import Collection, Database
+from kit.mongo import Collection, Database, Transaction
 
 COURRIELS = Collection(
     name="courriels",
@@ -36,16 +37,11 @@ async def claim(database: Database, owners: Mapping[str, str]) -> frozenset[str]
         if any(problem["code"] != _DUPLICATE_KEY for problem in refused):
             raise
         taken = [rows[problem["index"]]["_id"] for problem in refused]
-        holders = await find_owners(database, taken)
+        held = await database[COURRIELS.name].find({"_id": {"$in": taken}}).to_list(None)
+        holders = {row["_id"]: row["eleve"] for row in held}
         # One that was freed at this very moment is lost all the same: the next import takes it.
         return frozenset(key for key in taken if holders.get(key) != owners[key])
     return frozenset()
-
-
-async def find_owners(database: Database, empreintes: Iterable[str]) -> dict[str, str]:
-    """Who holds these addresses (fingerprint to student)."""
-    rows = await database[COURRIELS.name].find({"_id": {"$in": list(empreintes)}}).to_list(None)
-    return {row["_id"]: row["eleve"] for row in rows}
 
 
 async def free(database: Database, owners: Iterable[tuple[str, str]]) -> None:
@@ -65,3 +61,26 @@ async def hand_over(database: Database, owners: Mapping[str, tuple[str, str]]) -
         if result.modified_count == 1:
             handed.add(key)
     return frozenset(handed)
+
+
+@dataclass(frozen=True, slots=True)
+class Courriels:
+    """The addresses within a transaction: what an import claimed and did not come to use is undone there."""
+
+    transaction: Transaction
+
+    async def find_owners(self, empreintes: Iterable[str]) -> dict[str, str]:
+        """Who holds these addresses (fingerprint to student)."""
+        cursor = self.transaction[COURRIELS.name].find(
+            {"_id": {"$in": list(empreintes)}}, session=self.transaction.session
+        )
+        return {row["_id"]: row["eleve"] for row in await cursor.to_list(None)}
+
+    async def give_back(self, owners: Mapping[str, str | None]) -> None:
+        """Give addresses (fingerprint to student) to these students, or to nobody."""
+        writes = [
+            DeleteOne({"_id": key}) if eleve is None else UpdateOne({"_id": key}, {"$set": {"eleve": eleve}})
+            for key, eleve in owners.items()
+        ]
+        if writes:
+            await self.transaction[COURRIELS.name].bulk_write(writes, ordered=False, session=self.transaction.session)

@@ -7,7 +7,7 @@ from kit.mongo import Database, Transaction, Transactor
 from kit.mongo.migrations import Layout
 from kit.outbox import rows
 from kit.vault.keys import KEYS
-from services.eleves.store.courriels import COURRIELS
+from services.eleves.store.courriels import COURRIELS, Courriels
 from services.eleves.store.dossiers import DOSSIERS, Dossiers
 from services.eleves.store.eleves import ELEVES, Eleves
 from services.eleves.store.formations import FORMATIONS
@@ -37,6 +37,7 @@ class Work:
         self.eleves = Eleves(transaction, generation)
         self.imports = Imports(transaction, generation)
         self.dossiers = Dossiers(transaction, generation)
+        self.courriels = Courriels(transaction)
 
 
 def transactor(

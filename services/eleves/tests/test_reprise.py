@@ -12,13 +12,14 @@ from generateur.siecle import write_eleves
 from kit.clock import technical_clock
 from kit.mongo import Database
 from services.eleves.deps import Deps
-from services.eleves.imports import AutreTitulaire, EtatImport, ImportSiecle
-from services.eleves.siecle.compte_rendu import CodeAvertissement
+from services.eleves.imports import BAIL, AutreTitulaire, EtatImport, ImportSiecle
+from services.eleves.siecle.compte_rendu import CodeAvertissement, CodeRejet
 from services.eleves.store import courriels
 from services.eleves.tests.conftest import UAI, VOISIN
+from services.eleves.tests.envois import ecole
 from services.eleves.tests.importations import open_deps, received
-from services.eleves.usecases import imports
-from services.eleves.usecases.imports import BAIL, apply_import, give_up, take_next
+from services.eleves.usecases import adresses, imports
+from services.eleves.usecases.imports import apply_import, give_up, take_next
 
 pytestmark = pytest.mark.stack
 
@@ -110,6 +111,82 @@ async def test_an_import_that_is_given_up_frees_the_addresses_it_had_claimed(
     held = await store.imports.find_one({})
     assert held is not None
     assert held["etat"] == "ECHOUE"
+
+
+async def owner_of(deps: Deps, adresse: str) -> str | None:
+    """Whom the address is claimed for."""
+    row = await deps.database.courriels.find_one({"_id": adresses.fingerprint(deps, 2025, adresse)})
+    return None if row is None else str(row["eleve"])
+
+
+async def test_an_import_that_is_given_up_leaves_each_address_to_the_student_who_has_it(
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lycee = ecole(terminales=20)
+    await received(deps, write_eleves(lycee))
+    first = await take_next(deps, titulaire="premier")
+    assert first is not None
+    await apply_import(deps, first, titulaire="premier")
+    before = await store.courriels.find({}).sort("_id", 1).to_list(None)
+    known = lycee.eleves[3]
+    assert known.courriel is not None
+    come = replace(known, eleve_id="777777", ine_rnie="123456789AB", ine_bea=None)
+    changed = replace(known, courriel="autre@courriel.example")
+    eleves = (*lycee.eleves[:3], changed, *lycee.eleves[4:], come)
+    await received(deps, write_eleves(replace(lycee, eleves=eleves)), id="2025/02IMPORT")
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+
+    async def failing(*_args: Any, **_kwargs: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(imports, "_apply", failing)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    (kept,) = await store.eleves.find({"courriel": known.courriel}).to_list(None)
+    assert await owner_of(deps, "autre@courriel.example") == kept["_id"]
+    assert await owner_of(deps, known.courriel) != kept["_id"], "it was handed to the newcomer"
+    await give_up(deps, taken, titulaire="premier")
+    assert await owner_of(deps, "autre@courriel.example") is None
+    assert await owner_of(deps, known.courriel) == kept["_id"]
+    assert await store.courriels.find({}).sort("_id", 1).to_list(None) == before
+
+
+async def test_an_address_claimed_before_a_crash_for_a_row_that_is_rejected_after_it_is_free_again(
+    deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lycee = ecole(terminales=20)
+    shared = lycee.eleves[3]
+    assert shared.courriel is not None
+    await received(deps, write_eleves(lycee))
+    taken = await take_next(deps, titulaire="premier")
+    assert taken is not None
+    real = imports._apply
+
+    async def dying(*_args: Any, **_kwargs: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(imports, "_apply", dying)
+    with pytest.raises(Crash):
+        await apply_import(deps, taken, titulaire="premier")
+    monkeypatch.setattr(imports, "_apply", real)
+    assert await owner_of(deps, shared.courriel) is not None
+    theirs = generate_ecole(VOISIN, session=2025, terminales=5, seed=2)
+    come = replace(shared, eleve_id="900001")
+    theirs = replace(theirs, eleves=(*theirs.eleves, come), exportee_le=theirs.exportee_le + timedelta(days=7))
+    await received(deps, write_eleves(theirs), id="2025/02IMPORT", uai=VOISIN)
+    other = await take_next(deps, titulaire="second")
+    assert other is not None
+    await apply_import(deps, other, titulaire="second")
+    later = after_the_lease(deps)
+    resumed = await take_next(later, titulaire="second")
+    assert resumed is not None
+    done = await apply_import(later, resumed, titulaire="second")
+    assert done.rapport is not None
+    assert [rejet.code for rejet in done.rapport.rejets] == [CodeRejet.ELEVE_AILLEURS]
+    assert await owner_of(deps, shared.courriel) is None
+    held = {d["_id"] for d in await store.eleves.find({"courriel": {"$ne": None}}).to_list(None)}
+    assert {row["eleve"] for row in await store.courriels.find({}).to_list(None)} == held
 
 
 async def test_imports_are_taken_in_the_order_in_which_they_came(deps: Deps) -> None:

@@ -1,10 +1,10 @@
 """Applying what a school sent: checked whole, then in chunks that may be applied again (domaine.md §5.1)."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
 from itertools import batched
 
 from services.eleves.deps import Deps
+from services.eleves.domain import Eleve
 from services.eleves.imports import ImportSiecle
 from services.eleves.rapport import report
 from services.eleves.siecle.changements import Changement, Nature
@@ -13,11 +13,7 @@ from services.eleves.store import courriels
 from services.eleves.store.work import Work
 from services.eleves.usecases import adresses, contenus
 from services.eleves.usecases.dossiers import attach
-from services.eleves.usecases.plans import Plan, ids_of_new, make_plan
-
-BAIL = timedelta(minutes=2)
-"""≈ ours (ADR 012): how long a process may be silent at work before another takes it over. Reading the largest file
-takes seconds, and a chunk that is tried as often as it may be takes ten (kit.mongo.transactions)."""
+from services.eleves.usecases.plans import Comparaison, Plan, compare, ids_of_new, make_plan
 
 _CHUNK = 250
 """« some hundreds per transaction » (architecture §3)."""
@@ -30,9 +26,9 @@ async def take_next(deps: Deps, *, titulaire: str) -> ImportSiecle | None:
     """Take the oldest import that nobody works at; None when there is none."""
 
     async def body(work: Work) -> ImportSiecle | None:
-        now: datetime = deps.clock()
+        now = deps.clock()
         found = await work.imports.next_in_line(now=now)
-        return None if found is None else await work.imports.take(found.take(titulaire, now=now, bail=BAIL))
+        return None if found is None else await work.imports.take(found.take(titulaire, now=now))
 
     return await deps.transact(body)
 
@@ -46,9 +42,22 @@ async def take_again(deps: Deps, id: str, *, titulaire: str) -> ImportSiecle:
 
     async def body(work: Work) -> ImportSiecle:
         held = await work.imports.get(id)
-        return await work.imports.save(held.take_again(titulaire, now=deps.clock(), bail=BAIL))
+        return await work.imports.save(held.take_again(titulaire, now=deps.clock()))
 
     return await deps.transact(body)
+
+
+async def renew(deps: Deps, id: str, *, titulaire: str) -> None:
+    """Say that `titulaire` is still at work.
+
+    Raises:
+        AutreTitulaire: another process has taken it over.
+    """
+
+    async def body(work: Work) -> None:
+        await work.imports.save((await work.imports.get(id)).renew(titulaire, now=deps.clock()))
+
+    await deps.transact(body)
 
 
 async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> ImportSiecle:
@@ -65,7 +74,7 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
         controle, connus = await contenus.read(deps, held)
     except FichierRefuse as refus:
         return await _refuse(deps, held, refus, titulaire=titulaire)
-    planned = await make_plan(deps, held, controle, connus)
+    planned = await make_plan(deps, held, await compare(deps, held, controle, connus))
     remaining = planned.remaining
     left = len(remaining)
     for chunk in batched(remaining, _CHUNK, strict=False):
@@ -75,8 +84,9 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
     if held.travail is not None and held.travail.essais > 1:
         # A process before this one may have died between a chunk and the files of its students.
         await attach(deps.transact, [c.eleve for c in planned.changements], ouvertes=deps.academies)
-    before = held.travail.cedees if held.travail else {}
-    await courriels.free(deps.database, {**before, **planned.former}.items())
+        await _settle(deps, held, planned.compare, planned.eleves, titulaire=titulaire)
+    else:
+        await courriels.free(deps.database, planned.former.items())
     return await _finish(deps, held.id, planned, titulaire=titulaire)
 
 
@@ -97,13 +107,13 @@ async def _apply(
     restants: int,
 ) -> None:
     """Save these changes, and how far the import has come with them."""
-    moves = [(planned.connus[c.eleve.id], c.eleve) for c in chunk if planned.changes_academie(c)]
+    moves = [(planned.compare.connus[c.eleve.id], c.eleve) for c in chunk if planned.changes_academie(c)]
     moved = {arrived.id for _, arrived in moves}
     others = [c.eleve for c in chunk if c.eleve.id not in moved]
 
     async def body(work: Work) -> None:
         held = await work.imports.get(id)
-        advanced = held.advance(titulaire, chunk, restants=restants, cedees=planned.former, now=deps.clock(), bail=BAIL)
+        advanced = held.advance(titulaire, chunk, restants=restants, cedees=planned.former, now=deps.clock())
         await work.imports.save(advanced)
         await work.eleves.move_all(moves)
         await work.eleves.save_all(others)
@@ -121,8 +131,8 @@ async def _finish(deps: Deps, id: str, planned: Plan, *, titulaire: str) -> Impo
         held = await work.imports.get(id)
         travail = held.travail
         rapport = report(
-            planned.controle,
-            planned.rapprochement,
+            planned.compare.controle,
+            planned.compare.rapprochement,
             planned.changements,
             appliques=travail.appliques if travail else {},
             arrives=travail.arrives if travail else (),
@@ -133,7 +143,29 @@ async def _finish(deps: Deps, id: str, planned: Plan, *, titulaire: str) -> Impo
 
 
 async def give_up(deps: Deps, held: ImportSiecle, *, titulaire: str) -> None:
-    """End an import that could not be done, and free the addresses that it claimed for students it did not save.
+    """End an import that could not be done, and leave the addresses that it claimed to the students who have them.
+
+    Raises:
+        AutreTitulaire: another process has taken it over.
+    """
+    controle, connus = await contenus.read(deps, held)
+    compared = await compare(deps, held, controle, connus)
+    await _settle(deps, held, compared, compared.connus.values(), titulaire=titulaire)
+    await fail(deps, held, titulaire=titulaire)
+
+
+async def _settle(
+    deps: Deps, held: ImportSiecle, compared: Comparaison, eleves: Collection[Eleve], *, titulaire: str
+) -> None:
+    """Settle the addresses of an import of which a try was cut short: of its school, and of whom it brings to it."""
+    lignes, new_id = compared.controle.lignes, ids_of_new(deps, held)
+    claimants = {eleve.id for eleve in eleves if eleve.uai == held.uai}
+    claimants |= {paire.id for paire in compared.rapprochement.paires} | {new_id(ligne) for ligne in lignes}
+    await adresses.settle(deps, held, lignes=lignes, eleves=eleves, claimants=claimants, titulaire=titulaire)
+
+
+async def fail(deps: Deps, held: ImportSiecle, *, titulaire: str) -> None:
+    """End an import that could not be done, whose files cannot be read either.
 
     Raises:
         AutreTitulaire: another process has taken it over.
@@ -143,12 +175,3 @@ async def give_up(deps: Deps, held: ImportSiecle, *, titulaire: str) -> None:
         await work.imports.save((await work.imports.get(held.id)).fail(titulaire))
 
     await deps.transact(body)
-    controle, connus = await contenus.read(deps, held)
-    saved, new_id = {eleve.id for eleve in connus}, ids_of_new(deps, held)
-    # Several rows may have one address, of which one claimed it.
-    claimed = [
-        (adresses.fingerprint(deps, held.session, ligne.courriel.adresse), new_id(ligne))
-        for ligne in controle.lignes
-        if ligne.courriel.adresse is not None
-    ]
-    await courriels.free(deps.database, [(key, id) for key, id in claimed if id not in saved])
