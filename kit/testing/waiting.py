@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-_POLL_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
-async def eventually[T](condition: Callable[[], Awaitable[T]], *, within: float = 10.0) -> T:
-    """The first truthy value of `condition`, asked again and again.
+async def eventually[T](
+    condition: Callable[[], Awaitable[T]], *, within: float = 10.0, every: float = POLL_SECONDS
+) -> T:
+    """The first truthy value of `condition`, asked again every so many seconds.
 
     Raises:
         AssertionError: it was still false after `within` seconds.
@@ -19,4 +21,4 @@ async def eventually[T](condition: Callable[[], Awaitable[T]], *, within: float 
         if value:
             return value
         assert time.monotonic() < deadline, f"still {value!r} after {within} s"  # noqa: S101
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(every)

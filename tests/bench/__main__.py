@@ -12,7 +12,7 @@ from infra.local.processes import free_ports, start_all, stop_all
 from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
-from tests.bench import chain, gateway, offer, operation, siecle, up
+from tests.bench import chain, gateway, offer, operation, siecle, suite, up
 from tests.bench.measures import Bar, table
 
 _RUNS = 5
@@ -39,15 +39,20 @@ async def _measure(folder: Path) -> list[Bar]:
     try:
         bars = [
             await offer.measure(ports.mongodb_uri, _offer(folder), runs=_RUNS),
-            *await siecle.measure(ports.mongodb_uri, runs=_RUNS),
-            await siecle.measure_memory(ports.mongodb_uri, folder, runs=_RUNS),
+            *await siecle.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS),
+            await siecle.measure_memory(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS),
             await gateway.measure(runs=_RUNS),
             *await chain.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, runs=_RUNS),
         ]
     finally:
         stop_all(running)
     # They have platforms of their own.
-    return [*bars, await operation.measure(folder, runs=_RUNS), *await up.measure(folder, runs=_RUNS)]
+    return [
+        *bars,
+        await operation.measure(folder, runs=_RUNS),
+        *await up.measure(folder, runs=_RUNS),
+        await suite.measure(),
+    ]
 
 
 def _offer(folder: Path) -> Path:

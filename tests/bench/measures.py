@@ -12,7 +12,8 @@ class Bar:
     Args:
         values: of each run, in `unit`.
         bar: what is not to be exceeded; None where none is set yet.
-        yardstick: what it is measured against, with its own values when it has some.
+        yardstick: what it is measured against, in words.
+        taken: what the yardstick took in each run, in `taken_unit`, where it is measured.
     """
 
     what: str
@@ -20,6 +21,8 @@ class Bar:
     unit: str
     bar: float | None
     yardstick: str
+    taken: Sequence[float] = ()
+    taken_unit: str = " s"
 
     @property
     def median(self) -> float:
@@ -33,7 +36,9 @@ class Bar:
         spread = f"{min(self.values):.2f} to {max(self.values):.2f}"
         verdict = "" if self.bar is None else "held" if self.held else "MISSED"
         allowed = "" if self.bar is None else f"≤ {self.bar:g}{self.unit}"
-        return f"| {self.what} | {self.median:.2f}{self.unit} | {spread} | {allowed} | {verdict} | {self.yardstick} |"
+        taken = f": {statistics.median(self.taken):.3g}{self.taken_unit}" if self.taken else ""
+        cells = (self.what, f"{self.median:.2f}{self.unit}", spread, allowed, verdict, self.yardstick + taken)
+        return f"| {' | '.join(cells)} |"
 
 
 def table(machine: str, bars: Sequence[Bar]) -> str:

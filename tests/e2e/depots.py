@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from kit.testing.waiting import eventually
+from kit.testing.waiting import POLL_SECONDS, eventually
 
 _DEMANDER = """
 mutation($uai: ID!, $fichiers: [FichierInput!]!) {
@@ -61,15 +61,15 @@ class Frontend:
                 assert answer.status_code == 202, answer.text
         return str(depot["import"]["id"])
 
-    async def ended(self, id: str, *, within: float = 60.0) -> dict[str, Any]:
-        """The import once it is over, whatever is away meanwhile."""
+    async def ended(self, id: str, *, within: float = 60.0, every: float = POLL_SECONDS) -> dict[str, Any]:
+        """The import once it is over, asked for again and again, whatever is away meanwhile."""
 
         async def over() -> dict[str, Any] | None:
             answer = await self.ask(_SUIVRE, id=id)
             found: dict[str, Any] | None = (answer.get("data") or {}).get("importSiecle")
             return found if found is not None and found["etat"] in _FINIS else None
 
-        found = await eventually(over, within=within)
+        found = await eventually(over, within=within, every=every)
         assert found is not None
         return found
 

@@ -1,0 +1,139 @@
+"""`eleves` as it is shipped, in a process of its own: files are sent to it as a frontend sends them."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from ulid import ULID
+
+from kit.auth import service_tokens
+from kit.mongo import Database, open_database
+from kit.testing.issuer import Issuer
+from kit.testing.serving import free_port, serve
+from kit.testing.waiting import eventually
+from services.eleves.consumers import subscriptions
+from services.eleves.store.work import LAYOUT
+from socle.rubriques import Role
+from socle.testing.calendriers import publish_shipped
+from socle.testing.identite import Identite
+from socle.testing.rights import role
+from socle.topics import topic_of
+from tests.e2e.depots import Frontend
+
+_ACADEMIE = "creteil"
+_COMPTE = "01BENCH"
+_PARTITIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The service, who sends files to it, and what it keeps and publishes.
+
+    Args:
+        topic: the full name of the topic that it publishes its students on.
+    """
+
+    process: asyncio.subprocess.Process
+    frontend: Frontend
+    database: Database
+    topic: str
+
+    def resident(self) -> float:
+        """Megabytes that the process takes now."""
+        return self._memory("VmRSS")
+
+    def peak(self) -> float:
+        """Megabytes that the process took at most."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        (kilobytes,) = [line.split()[1] for line in status.splitlines() if line.startswith(f"{name}:")]
+        return int(kilobytes) / 1024
+
+
+@asynccontextmanager
+async def serve_eleves(mongodb_uri: str, kafka: str, folder: Path, *, uai: str) -> AsyncIterator[Served]:
+    """Serve it with an empty store, in January, to an administrator of the lycée `uai`."""
+    run = str(ULID()).lower()
+    prefix, bases, keys = f"{run}.", f"bench_{run}_", folder / run
+    port, grpc, issuer, identite = free_port(), f"127.0.0.1:{free_port()}", Issuer(free_port()), Identite()
+    service_tokens.create_keys(keys, ("eleves", "identity"))
+    environment = os.environ | {
+        "MODE": "local",
+        "MONGODB_URI": mongodb_uri,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "PREFIXE_TOPICS": prefix,
+        "PREFIXE_BASES": bases,
+        "IDENTITY_URL": issuer.url,
+        "IDENTITY_GRPC": grpc,
+        "CLES_SERVICES": str(keys),
+        "ELEVES_PORT": str(port),
+        "ELEVES_URL": f"http://127.0.0.1:{port}",
+        "CAMPAGNE_DATE": "2025-01-06T09:00:00+01:00",
+        "ACADEMIES_TOPICS": _ACADEMIE,
+        "OTEL_TRACES_EXPORTER": "none",
+        "LOG_LEVEL": "ERROR",
+    }
+    database = open_database(mongodb_uri, f"{bases}eleves")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.client.drop_database, database.name)
+        await LAYOUT.migrate(database)
+        await publish_shipped(database, 2025)
+        await _create_topics(kafka, prefix, database)
+        await stack.enter_async_context(serve(issuer.app(), port=issuer.port))
+        await stack.enter_async_context(identite.serve(grpc, keys=keys, caller="eleves"))
+        await identite.grant(database, _COMPTE, role(Role.ADMIN_ETABLISSEMENT, uai=uai))
+        process = await stack.enter_async_context(_process(environment, f"http://127.0.0.1:{port}"))
+        yield Served(
+            process=process,
+            frontend=Frontend(f"http://127.0.0.1:{port}", issuer.token(sub=_COMPTE)),
+            database=database,
+            topic=prefix + topic_of(_ACADEMIE, "eleves.eleves.v1"),
+        )
+    database.client.close()
+
+
+async def _create_topics(kafka: str, prefix: str, database: Database) -> None:
+    written = [
+        topic_of(_ACADEMIE, name) for name in ("eleves.eleves.v1", "eleves.candidatures.v1", "eleves.accueil.v1")
+    ]
+    read = [s.topic for s in subscriptions(database, (_ACADEMIE,))]
+    names = sorted({f"{prefix}{name}{suffix}" for name in (*written, *read) for suffix in ("", ".dlq")})
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        answers = await admin.create_topics([NewTopic(name, _PARTITIONS, 1) for name in names])
+        refused = [(name, code) for name, code, *_ in answers.topic_errors if code]
+        assert not refused, f"Kafka did not create {refused}"
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def _process(environment: dict[str, str], url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.eleves", "servir", env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+
+    async def is_ready() -> bool:
+        assert process.returncode is None, "eleves stopped while it started"
+        try:
+            async with httpx.AsyncClient() as client:
+                return (await client.get(f"{url}/sante/pret")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        await eventually(is_ready, within=60)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
