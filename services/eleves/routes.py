@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -61,12 +62,11 @@ async def _receive(request: Request, deps: Deps, acces: Acces, places: asyncio.S
         raise Unauthenticated
     fichier = str(request.path_params["fichier"])
     held = await find_awaited(deps, principal, fichier)
-    # What is accepted cannot be taken back: identity says whether the right still holds, now.
-    confirmed = await acces.confirmed(principal)
     if places.locked():
         raise Unavailable("Trop d'envois sont en cours : recommencez dans un instant.")
     async with places, asyncio.timeout(_WITHIN_SECONDS):
-        received = await receive(deps, held, fichier, request.stream(), principal=confirmed)
+        confirmed = partial(acces.confirmed, principal)
+        received = await receive(deps, held, fichier, request.stream(), confirmed=confirmed)
     return JSONResponse({"import": received.id, "etat": received.etat}, status_code=202)
 
 

@@ -1,6 +1,7 @@
 """How much may be left with us, and what becomes of what never comes: on the real store."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -8,17 +9,18 @@ from hashlib import sha256
 import pytest
 
 from kit.clock import technical_clock
-from kit.errors import Conflict
+from kit.errors import Conflict, Forbidden
 from kit.mongo import Database
 from kit.testing.waiting import eventually
 from services.eleves.deps import Deps
 from services.eleves.encours import ATTENDUS, GARDE, OCTETS, PlaceEpuisee, TropDeDepots
 from services.eleves.imports import VALIDITE, DepotClos, EtatImport, ImportSiecle
 from services.eleves.store.imports import find_import
-from services.eleves.tests.conftest import UAI, VOISIN, Eleves
+from services.eleves.tests.conftest import DANS_LES_TEMPS, FERME, UAI, VOISIN, Eleves
 from services.eleves.tests.importations import open_deps, pieces, received
 from services.eleves.usecases.annonces import Annonce, announce, end_overdue
 from services.eleves.usecases.depots import find_awaited, receive
+from services.eleves.usecases.fenetres import FenetreFermee
 from socle.principal import Principal, RoleTenu
 from socle.rubriques import Role
 
@@ -37,6 +39,15 @@ def admin(compte: str = "01ADMIN") -> Principal:
     return Principal(compte=compte, session="01SESSION", actif=True, roles=roles)
 
 
+def still(compte: str = "01ADMIN") -> Callable[[], Awaitable[Principal]]:
+    """The rights are what they were."""
+
+    async def confirmed() -> Principal:
+        return admin(compte)
+
+    return confirmed
+
+
 def annonce(content: bytes = b"x") -> Annonce:
     return Annonce(nom="x.xml", taille=len(content), sha256=sha256(content).hexdigest())
 
@@ -46,7 +57,7 @@ async def asked(deps: Deps, *annonces: Annonce, uai: str = UAI, compte: str = "0
 
 
 async def sent(deps: Deps, held: ImportSiecle, rank: int, content: bytes = b"x") -> ImportSiecle:
-    return await receive(deps, held, held.fichiers[rank].id, pieces(content), principal=admin(held.compte))
+    return await receive(deps, held, held.fichiers[rank].id, pieces(content), confirmed=still(held.compte))
 
 
 def after(deps: Deps, delay: timedelta) -> Deps:
@@ -133,6 +144,63 @@ async def test_a_deposit_whose_files_all_came_never_expires(deps: Deps) -> None:
     await sent(deps, held, 0)
     assert await end_overdue(after(deps, VALIDITE)) == 0
     assert await deps.database["envois.files"].count_documents({}) == 1
+
+
+async def test_a_file_announced_in_time_and_sent_after_the_closing_is_refused_before_it_is_read(deps: Deps) -> None:
+    held = await asked(deps)
+    closed, read = replace(deps, campaign_clock=lambda: FERME), False
+
+    async def watched() -> AsyncIterator[bytes]:
+        nonlocal read
+        read = True
+        yield b"x"
+
+    with pytest.raises(FenetreFermee, match="02/02/2025"):
+        await receive(closed, held, held.fichiers[0].id, watched(), confirmed=still())
+    assert not read
+
+
+async def test_a_file_that_is_still_coming_at_the_closing_is_refused_and_not_kept(deps: Deps) -> None:
+    now = DANS_LES_TEMPS
+    closing = replace(deps, campaign_clock=lambda: now)
+    held = await asked(closing, annonce(b"xy"))
+
+    async def slowly() -> AsyncIterator[bytes]:
+        nonlocal now
+        yield b"x"
+        now = FERME
+        yield b"y"
+
+    with pytest.raises(FenetreFermee):
+        await receive(closing, held, held.fichiers[0].id, slowly(), confirmed=still())
+    await assert_awaited(deps, held)
+
+
+async def test_a_right_taken_away_while_a_file_comes_is_refused_and_nothing_is_kept(deps: Deps) -> None:
+    held = await asked(deps, annonce(b"xy"))
+    known = admin()
+
+    async def confirmed() -> Principal:
+        return known
+
+    async def slowly() -> AsyncIterator[bytes]:
+        nonlocal known
+        yield b"x"
+        known = replace(known, roles=())
+        yield b"y"
+
+    with pytest.raises(Forbidden):
+        await receive(deps, held, held.fichiers[0].id, slowly(), confirmed=confirmed)
+    await assert_awaited(deps, held)
+
+
+async def assert_awaited(deps: Deps, held: ImportSiecle) -> None:
+    """Nothing of the deposit was kept, and its files may still come."""
+    for collection in ("envois.files", "envois.chunks"):
+        assert await deps.database[collection].count_documents({}) == 0
+    now = await find_import(deps.database, held.id)
+    assert now is not None
+    assert (now.etat, now.fichiers) == (EtatImport.ATTENDU, held.fichiers)
 
 
 async def test_the_school_sees_that_its_deposit_has_expired(eleves: Eleves) -> None:

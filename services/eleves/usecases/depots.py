@@ -1,6 +1,6 @@
 """Receiving the SIECLE files that were announced, each checked against its announcement (domaine.md §5.1)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from hashlib import sha256
 
 from opentelemetry import propagate
@@ -43,7 +43,12 @@ async def find_awaited(deps: Deps, principal: Principal, fichier: str) -> Import
 
 
 async def receive(
-    deps: Deps, held: ImportSiecle, fichier: str, content: AsyncIterator[bytes], *, principal: Principal
+    deps: Deps,
+    held: ImportSiecle,
+    fichier: str,
+    content: AsyncIterator[bytes],
+    *,
+    confirmed: Callable[[], Awaitable[Principal]],
 ) -> ImportSiecle:
     """Keep a file that comes; on return it is durable, and with the last one of its deposit the import may begin.
 
@@ -52,15 +57,19 @@ async def receive(
         held: the deposit, as `find_awaited` gave it.
         fichier: which of its files.
         content: its bytes, as they come.
-        principal: whoever sends it, with the rights that identity holds at this instant.
+        confirmed: whoever sends it, with the rights that identity holds at the instant it is asked: before a byte is
+            read, and again before what came is accepted, which cannot be taken back and may be minutes later.
 
     Raises:
         Forbidden: the right was taken away meanwhile.
+        Unauthenticated: its session has ended meanwhile.
+        Unavailable: identity does not say.
         ContenuInattendu: the bytes are not those announced; the file is still awaited.
         FenetreFermee, DepotClos: it is too late.
     """
     announced = held.awaits(fichier, now=deps.clock())
-    policy.require_deposit(principal, lieu_of(held.uai), now=deps.clock())
+    lieu = lieu_of(held.uai)
+    policy.require_deposit(await confirmed(), lieu, now=deps.clock())
     calendrier = await deps.calendriers.get(held.session)
     require_open(deps, calendrier, held.academie)
     try:
@@ -69,6 +78,7 @@ async def receive(
         raise _unexpected(announced) from error
     try:
         _verify(announced, stored)
+        policy.require_deposit(await confirmed(), lieu, now=deps.clock())
         en_retard = require_open(deps, calendrier, held.academie) is EtatFenetre.EN_RETARD
         gele = is_frozen(deps, calendrier, held.academie)
         received = await _save(deps, held.id, fichier, stored.id, en_retard=en_retard, vivier_gele=gele)
