@@ -109,14 +109,14 @@ class Execution:
 
 def _errors(answer: Data, fetch: Fetch) -> Iterator[tuple[Data, list[Any]]]:
     """The errors of a subgraph as they are passed on, with its message, its code and whose it is; and their paths."""
-    errors = answer.get("errors")
-    for error in errors if isinstance(errors, list) else ():
+    for error in answer.get("errors") or ():
         if isinstance(error, dict):
             extensions, path = error.get("extensions"), error.get("path")
             known = extensions if isinstance(extensions, dict) else {}
+            is_path = isinstance(path, list) and all(isinstance(step, str | int) for step in path)
             kept = {name: known[name] for name in _KEPT_EXTENSIONS if name in known}
             shown = {"message": str(error.get("message", "")), "extensions": {**kept, "service": fetch.subgraph}}
-            yield shown, path if isinstance(path, list) else []
+            yield shown, list(path) if is_path and path else []
 
 
 def _in_order(stage: tuple[Fetch, ...]) -> list[Fetch]:

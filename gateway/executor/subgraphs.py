@@ -82,6 +82,16 @@ class Subgraphs:
             if len(raw) > self._max_bytes:
                 raise SubgraphFailed("too large")
             answer: Any = orjson.loads(raw)
-        if not isinstance(answer, dict) or not ("data" in answer or "errors" in answer):
+        if not _is_answer(answer):
             raise SubgraphFailed("not a GraphQL answer")
-        return answer
+        found: Data = answer
+        return found
+
+
+def _is_answer(content: Any) -> bool:
+    return (
+        isinstance(content, dict)
+        and ("data" in content or "errors" in content)
+        and isinstance(content.get("data"), dict | None)
+        and isinstance(content.get("errors"), list | None)
+    )

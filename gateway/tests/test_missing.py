@@ -129,7 +129,15 @@ async def test_one_entity_that_could_not_be_had_is_told_at_its_fields(supergraph
     ]
 
 
-@pytest.mark.parametrize("given", [{"data": None}, {"data": {"_entities": None}, "errors": [{"message": "panne"}]}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"data": None},
+        {"data": {"_entities": None}, "errors": [{"message": "panne"}]},
+        {"data": {"_entities": []}, "errors": [{"message": "panne", "path": [{"_entities": 0}], "extensions": []}, 7]},
+        {"data": 7, "errors": "panne"},
+    ],
+)
 async def test_an_answer_without_data_is_told_of_like_none(supergraph: Supergraph, given: dict[str, Any]) -> None:
     async with over(supergraph, avis=lambda _asked: given) as engine:
         answer = await ask(engine, '{ produit(id: "p1") { nom avis { note } } }')
