@@ -202,7 +202,7 @@ async def test_a_broken_file_is_refused_with_its_reason_and_changes_nothing(elev
     assert await eleves.store.eleves.find({}).sort("_id", 1).to_list(None) == before
 
 
-async def test_of_two_schools_that_import_one_address_at_the_same_moment_exactly_one_keeps_it(eleves: Eleves) -> None:
+async def test_of_two_schools_that_import_one_address_exactly_one_keeps_it(eleves: Eleves) -> None:
     here, there = await eleves.admin(UAI), await eleves.admin(VOISIN)
     ours = with_student(ecole(terminales=20), 0, courriel="fratrie@courriel.example")
     theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=2)
