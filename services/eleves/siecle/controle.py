@@ -5,7 +5,7 @@ Rejected rows never block the good ones; a file that is not this school's, or no
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from services.eleves.domain import Courriel, DonneesSiecle
@@ -17,6 +17,9 @@ from services.eleves.siecle.refus import AutreAnnee, AutreEtablissement, ElevesA
 
 _NOMMEES = 3
 """≈ ours: how many of the other lines a message names, to stay a sentence."""
+
+_AVANCE = timedelta(days=1)
+"""≈ ours: a file tells no zone, and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +59,18 @@ class Controle:
     rejetees: tuple[Identifiants, ...]
 
 
-def check(depot: Depot, *, uai: str, session: int) -> Controle:
+def check(depot: Depot, *, uai: str, session: int, depose_le: datetime) -> Controle:
     """Check what the establishment `uai` sends for `session` (that of 2025 is the school year 2024).
 
     Raises:
-        FichierRefuse: another establishment's, another year's, without a heading, or without any student of terminale.
+        FichierRefuse: another establishment's, another year's, without a heading, from later than `depose_le` (aware),
+            when it was sent, or without any student of terminale.
     """
     for document in (depot.eleves, depot.structures, depot.nomenclature):
         if document is not None:
             _check_heading(document, uai=uai, annee=session - 1)
     exporte_le = _export_time(depot)
+    _refuse_future(depot, exporte_le, depose_le)
     eleves = depot.eleves.eleves
     all_ids = [identifiants(lu) for lu in eleves]
     reference = Reference.of(depot, exporte_le=exporte_le.date())
@@ -172,6 +177,15 @@ def _export_time(depot: Depot) -> datetime:
         f"Le fichier « {depot.eleves.nom} » n'indique pas sa date (HORODATAGE ou DATE_EXPORT) : refaites l'export "
         "depuis SIECLE."
     )
+
+
+def _refuse_future(depot: Depot, exporte_le: datetime, depose_le: datetime) -> None:
+    """A date to come would keep every student of the file from the schools that they go to until then."""
+    if exporte_le.replace(tzinfo=UTC) > depose_le + _AVANCE:
+        raise ParametresErrones(
+            f"Le fichier « {depot.eleves.nom} » est daté du {exporte_le:%d/%m/%Y}, après le jour de son envoi : mettez "
+            "à l'heure le poste qui l'a produit, puis refaites l'export depuis SIECLE."
+        )
 
 
 def _no_student(depot: Depot, ecartes: int) -> str:

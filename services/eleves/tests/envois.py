@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from generateur.ecoles import Ecole, EleveFictif, generate_ecole
 from generateur.siecle import write_eleves, write_nomenclature, write_structures
@@ -17,6 +18,8 @@ from services.eleves.siecle.rapprochement import Rapprochement, match, share_cou
 
 UAI = "0779000P"
 SESSION = 2025
+DEPOSE_LE = datetime.fromisoformat("2025-01-10T18:00:00+01:00")
+"""When all that is sent here arrives: on the last day in time."""
 
 
 def ecole(terminales: int = 12, autres: int = 0, *, seed: int = 1) -> Ecole:
@@ -49,7 +52,9 @@ def depot(lycee: Ecole, *, structures: bool = False, nomenclature: bool = False)
 
 
 def controle(lycee: Ecole, *, structures: bool = False, nomenclature: bool = False) -> Controle:
-    return check(depot(lycee, structures=structures, nomenclature=nomenclature), uai=UAI, session=SESSION)
+    return check(
+        depot(lycee, structures=structures, nomenclature=nomenclature), uai=UAI, session=SESSION, depose_le=DEPOSE_LE
+    )
 
 
 def send(

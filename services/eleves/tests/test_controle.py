@@ -20,7 +20,7 @@ from services.eleves.siecle.documents import Depot
 from services.eleves.siecle.lecture import read_documents
 from services.eleves.siecle.rapprochement import match
 from services.eleves.siecle.refus import AutreAnnee, AutreEtablissement, ElevesAbsents, ParametresErrones
-from services.eleves.tests.envois import SESSION, UAI, controle, depot, document, ecole, with_student
+from services.eleves.tests.envois import DEPOSE_LE, SESSION, UAI, controle, depot, document, ecole, with_student
 from socle.identifiants import ine_bea_letter
 from socle.series import Serie
 
@@ -197,7 +197,7 @@ def test_the_schools_nomenclature_tells_modules_that_we_do_not_know() -> None:
     assert read.nomenclature is not None
     known = read.nomenclature.mefs["21220006110"]
     nomenclature = replace(read.nomenclature, mefs={**read.nomenclature.mefs, "21290001110": known})
-    checked = check(Depot(read.eleves, None, nomenclature), uai=UAI, session=SESSION)
+    checked = check(Depot(read.eleves, None, nomenclature), uai=UAI, session=SESSION, depose_le=DEPOSE_LE)
     assert checked.lignes[0].siecle.serie is Serie.STI2D
 
 
@@ -210,7 +210,7 @@ def test_without_a_list_of_classes_any_class_is_taken_and_with_it_only_those() -
 
 def test_a_student_in_two_classes_is_rejected() -> None:
     content = write_eleves(ecole()).replace(b"<TYPE_STRUCTURE>G<", b"<TYPE_STRUCTURE>D<", 1)
-    checked = check(read_documents([document(content)]), uai=UAI, session=SESSION)
+    checked = check(read_documents([document(content)]), uai=UAI, session=SESSION, depose_le=DEPOSE_LE)
     assert [rejet.code for rejet in checked.rejets] == [CodeRejet.CLASSE_MULTIPLE]
 
 
@@ -288,9 +288,9 @@ def test_unknown_options_and_sex_draw_warnings() -> None:
 def test_the_file_of_another_school_or_year_is_refused_whole() -> None:
     read = depot(ecole())
     with pytest.raises(AutreEtablissement, match=r"0779000P.*0940001A"):
-        check(read, uai="0940001A", session=SESSION)
+        check(read, uai="0940001A", session=SESSION, depose_le=DEPOSE_LE)
     with pytest.raises(AutreAnnee, match=r"2024.*2025-2026"):
-        check(read, uai=UAI, session=2026)
+        check(read, uai=UAI, session=2026, depose_le=DEPOSE_LE)
 
 
 def test_what_is_sent_beside_the_students_must_be_the_schools_too() -> None:
@@ -298,7 +298,7 @@ def test_what_is_sent_beside_the_students_must_be_the_schools_too() -> None:
     assert read.structures is not None
     foreign = replace(read.structures, parametres=replace(read.structures.parametres, uai="0940001A"))
     with pytest.raises(AutreEtablissement, match=r"Structures\.xml"):
-        check(replace(read, structures=foreign), uai=UAI, session=SESSION)
+        check(replace(read, structures=foreign), uai=UAI, session=SESSION, depose_le=DEPOSE_LE)
 
 
 @pytest.mark.parametrize("tag", [b"UAJ", b"ANNEE_SCOLAIRE", b"HORODATAGE"])
@@ -306,7 +306,16 @@ def test_a_file_without_its_heading_is_refused(tag: bytes) -> None:
     content = write_eleves(ecole()).replace(b"DATE_EXPORT", b"AUTRE_DATE")
     read = read_documents([document(content.replace(tag, b"AUTRE"))])
     with pytest.raises(ParametresErrones):
-        check(read, uai=UAI, session=SESSION)
+        check(read, uai=UAI, session=SESSION, depose_le=DEPOSE_LE)
+
+
+def test_a_file_that_siecle_made_after_it_was_sent_is_refused_but_for_clocks_that_differ() -> None:
+    lycee = ecole()
+    tomorrow = replace(lycee, exportee_le=datetime(2025, 1, 11, 16, 59))  # noqa: DTZ001 - the file tells no zone
+    assert len(controle(tomorrow).lignes) == 12
+    for later in (datetime(2025, 1, 11, 17, 1), datetime(2099, 1, 1)):  # noqa: DTZ001
+        with pytest.raises(ParametresErrones, match=rf"est daté du {later:%d/%m/%Y}, après le jour de son envoi"):
+            controle(replace(lycee, exportee_le=later))
 
 
 @pytest.mark.parametrize(("terminales", "autres", "message"), [(0, 0, "aucun élève"), (0, 25, "Aucun des 25 élèves")])
@@ -318,7 +327,7 @@ def test_a_file_without_students_of_terminale_is_refused(terminales: int, autres
 def on_one_line(lycee: Ecole) -> Controle:
     """The same rows, in a file without line breaks."""
     content = re.sub(rb">\s+<", b"><", write_eleves(lycee))
-    return check(read_documents([document(content)]), uai=UAI, session=SESSION)
+    return check(read_documents([document(content)]), uai=UAI, session=SESSION, depose_le=DEPOSE_LE)
 
 
 def test_rows_that_stand_on_one_line_are_told_apart() -> None:

@@ -12,6 +12,7 @@ from services.eleves.tests.envois import ecole
 
 PROGRAM = """
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from services.eleves.siecle.controle import check
 from services.eleves.siecle.lecture import read_documents
@@ -20,7 +21,8 @@ status = Path("/proc/self/status")
 peak = lambda: int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
 idle = peak()
 with open(sys.argv[1], "rb") as sent:
-    checked = check(read_documents([open_document(sent, "envoi")]), uai="0779000P", session=2025)
+    read = read_documents([open_document(sent, "envoi")])
+checked = check(read, uai="0779000P", session=2025, depose_le=datetime(2025, 1, 10, tzinfo=UTC))
 print(len(checked.lignes), (peak() - idle) // 1024)
 """
 

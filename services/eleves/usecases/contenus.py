@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import IO
 
 from services.eleves.deps import Deps
@@ -36,12 +37,17 @@ async def read(deps: Deps, held: ImportSiecle) -> tuple[Controle, Sequence[Eleve
         # Not before: the embedded store does one thing at a time, and the files would wait for the students.
         looking = asyncio.create_task(find_school(deps.database, session=held.session, uai=held.uai))
         try:
-            controle = await asyncio.to_thread(_check, sources, held.uai, held.session)
+            controle = await asyncio.to_thread(_check, sources, held, _sent_at(deps, held))
             return controle, await looking
         finally:
             looking.cancel()
 
 
-def _check(sources: Sequence[tuple[str, IO[bytes]]], uai: str, session: int) -> Controle:
+def _sent_at(deps: Deps, held: ImportSiecle) -> datetime:
+    """When the files were sent; in a rehearsal of days to come, then."""
+    return max(held.depose_le or held.demande_le, deps.campaign_clock())
+
+
+def _check(sources: Sequence[tuple[str, IO[bytes]]], held: ImportSiecle, depose_le: datetime) -> Controle:
     documents = [open_document(source, nom) for nom, source in sources]
-    return check(read_documents(documents), uai=uai, session=session)
+    return check(read_documents(documents), uai=held.uai, session=held.session, depose_le=depose_le)
