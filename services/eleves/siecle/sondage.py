@@ -79,17 +79,23 @@ def find_encoding(document: Document) -> str:
 
 
 def _declared_encoding(document: Document, head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head[:2]:
+        raise _other_encoding(document, "UTF-16")
     found = _DECLARATION.match(head.removeprefix(codecs.BOM_UTF8))
     if found is None:
         return _UTF8
     name = found[1].decode("ascii")
-    try:
-        return _DECLARABLE[name.lower()]
-    except KeyError:
-        raise EncodageErrone(
-            f"Le fichier « {document.nom} » s'annonce dans l'encodage {name}, que SIECLE n'emploie pas : refaites "
-            "l'export en ISO-8859-15 ou en UTF-8."
-        ) from None
+    known = _DECLARABLE.get(name.lower())
+    if known is None:
+        raise _other_encoding(document, name)
+    return known
+
+
+def _other_encoding(document: Document, name: str) -> EncodageErrone:
+    return EncodageErrone(
+        f"Le fichier « {document.nom} » est dans l'encodage {name}, que SIECLE n'emploie pas : refaites l'export en "
+        "ISO-8859-15 ou en UTF-8."
+    )
 
 
 def _refuse_doctype(document: Document, data: bytes) -> None:

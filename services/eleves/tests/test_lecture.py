@@ -195,9 +195,17 @@ def test_a_declaration_of_entities_is_found_wherever_the_reading_is_cut() -> Non
             eleves(content)
 
 
-@pytest.mark.parametrize("content", [ONE.encode("utf-16"), ONE.replace("ISO-8859-15", "UTF-16").encode("utf-16-le")])
-def test_another_encoding_is_refused(content: bytes) -> None:
-    with pytest.raises(FichierRefuse):
+@pytest.mark.parametrize(
+    "content",
+    [
+        ONE.encode("utf-16"),
+        ONE.replace("ISO-8859-15", "UTF-16").encode("utf-16-le"),
+        ONE.encode("ascii", "ignore").decode().encode("utf-16-le"),
+    ],
+    ids=["byte order mark", "none", "no accents either"],
+)
+def test_another_encoding_is_refused_by_its_name(content: bytes) -> None:
+    with pytest.raises(EncodageErrone, match="l'encodage UTF-16, que SIECLE n'emploie pas"):
         eleves(content)
 
 
