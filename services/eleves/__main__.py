@@ -24,6 +24,7 @@ from services.eleves.settings import ElevesSettings
 from services.eleves.store.imports import find_import
 from services.eleves.store.work import LAYOUT, transactor
 from services.eleves.usecases.depots import deposit_locally
+from services.eleves.usecases.fenetres import find_calendar
 
 _POLL_SECONDS = 0.1
 _CALENDAR_SECONDS = 30.0
@@ -82,7 +83,7 @@ async def _wait_for_calendar(deps: Deps, session: int) -> None:
     deadline = time.monotonic() + _CALENDAR_SECONDS
     while True:
         try:
-            await deps.calendriers.get(session)
+            await find_calendar(deps, session)
         except Unavailable:
             if time.monotonic() > deadline:
                 raise

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from kit.clock import technical_clock
-from kit.errors import Conflict, Forbidden
+from kit.errors import Conflict, Forbidden, Unavailable
 from kit.mongo import Database
 from kit.testing.waiting import eventually
 from services.eleves.deps import Deps
@@ -20,7 +20,7 @@ from services.eleves.tests.conftest import DANS_LES_TEMPS, FERME, UAI, VOISIN, E
 from services.eleves.tests.importations import open_deps, pieces, received
 from services.eleves.usecases.annonces import Annonce, announce, end_overdue
 from services.eleves.usecases.depots import find_awaited, receive
-from services.eleves.usecases.fenetres import FenetreFermee
+from services.eleves.usecases.fenetres import FenetreFermee, SessionInconnue
 from socle.principal import Principal, RoleTenu
 from socle.rubriques import Role
 
@@ -144,6 +144,17 @@ async def test_a_deposit_whose_files_all_came_never_expires(deps: Deps) -> None:
     await sent(deps, held, 0)
     assert await end_overdue(after(deps, VALIDITE)) == 0
     assert await deps.database["envois.files"].count_documents({}) == 1
+
+
+@pytest.mark.parametrize("session", [1999, 2024, 2027])
+async def test_a_session_that_cannot_be_open_is_refused_and_not_to_be_tried_again(deps: Deps, session: int) -> None:
+    with pytest.raises(SessionInconnue, match=f"{session}"):
+        await announce(deps, admin(), session=session, uai=UAI, fichiers=[annonce()])
+
+
+async def test_a_session_whose_calendar_may_be_on_its_way_is_to_be_tried_again(deps: Deps) -> None:
+    with pytest.raises(Unavailable):
+        await announce(deps, admin(), session=2026, uai=UAI, fichiers=[annonce()])
 
 
 async def test_a_file_announced_in_time_and_sent_after_the_closing_is_refused_before_it_is_read(deps: Deps) -> None:

@@ -15,7 +15,7 @@ from services.eleves.lieux import lieu_of
 from services.eleves.siecle.paquet import LIMITES
 from services.eleves.store.imports import list_overdue
 from services.eleves.store.work import Work
-from services.eleves.usecases.fenetres import require_open
+from services.eleves.usecases.fenetres import find_calendar, require_open
 from socle.principal import Lieu, Principal
 
 _FICHIERS = 3
@@ -63,6 +63,7 @@ async def announce(
         NotFound: no such school.
         DepotInvalide: none, too many, too large, or badly described.
         AcademieNonOuverte: the school's académie does not take part yet.
+        SessionInconnue: no such session.
         FenetreFermee: it is too early, or too late.
         TropDeDepots, PlaceEpuisee: too much of it waits or is kept already.
         Conflict: the same account asked for another at this very moment.
@@ -71,7 +72,7 @@ async def announce(
     lieu = lieu_of(uai)
     policy.require_deposit(principal, lieu, now=deps.clock())
     opened = open_deposit(deps, lieu, session=session, compte=principal.compte, fichiers=fichiers)
-    require_open(deps, await deps.calendriers.get(session), lieu.academie)
+    require_open(deps, await find_calendar(deps, session), lieu.academie)
 
     async def body(work: Work) -> ImportSiecle:
         encours = await work.imports.encours(opened, since=opened.demande_le - GARDE)

@@ -14,7 +14,7 @@ from services.eleves.lieux import lieu_of
 from services.eleves.store.imports import find_import_of, list_imports
 from services.eleves.store.work import Work
 from services.eleves.usecases.annonces import Annonce, open_deposit
-from services.eleves.usecases.fenetres import is_frozen, require_open
+from services.eleves.usecases.fenetres import find_calendar, is_frozen, require_open
 from socle.fenetres import EtatFenetre
 from socle.principal import Principal
 
@@ -95,12 +95,12 @@ async def deposit_locally(deps: Deps, *, session: int, uai: str, fichiers: Mappi
     None when the last import of that school was of these very files.
 
     Raises:
-        NotFound, DepotInvalide, AcademieNonOuverte: as `announce`.
+        NotFound, DepotInvalide, AcademieNonOuverte, SessionInconnue: as `announce`.
         Unavailable: the calendar is not known yet.
     """
     annonces = [Annonce(nom=n, taille=len(c), sha256=sha256(c).hexdigest()) for n, c in fichiers.items()]
     opened = open_deposit(deps, lieu_of(uai), session=session, compte=_OPERATEUR, fichiers=annonces)
-    calendrier = await deps.calendriers.get(session)
+    calendrier = await find_calendar(deps, session)
     last, _ = await list_imports(deps.database, session=session, uai=opened.uai, first=1, after=None)
     if last and last[0].etat is EtatImport.TERMINE and _prints(last[0]) == _prints(opened):
         return None

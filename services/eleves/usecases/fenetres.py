@@ -1,6 +1,6 @@
 """Where the windows of the calendar are now, for what a school sends (domaine.md §2)."""
 
-from kit.errors import Refusal
+from kit.errors import Refusal, Unavailable
 from services.eleves.deps import Deps
 from socle.fenetres import Calendrier, CodeFenetre, EtatFenetre
 
@@ -9,6 +9,29 @@ class FenetreFermee(Refusal):
     """The window is not open yet, or not any more."""
 
     code = "FENETRE_FERMEE"
+
+
+class SessionInconnue(Refusal):
+    """There is no such session."""
+
+    code = "SESSION_INCONNUE"
+
+
+async def find_calendar(deps: Deps, session: int) -> Calendrier:
+    """The calendar of a session.
+
+    Raises:
+        SessionInconnue: it is not known, and no year in which files could be sent now.
+        Unavailable: it is not known yet.
+    """
+    try:
+        return await deps.calendriers.get(session)
+    except Unavailable:
+        # Files are sent from the autumn before the year of a session until its winter (domaine.md §2).
+        year = deps.campaign_clock().year
+        if session in {year, year + 1}:
+            raise
+        raise SessionInconnue(f"La session {session} n'est pas ouverte : vérifiez l'année.", champ="session") from None
 
 
 def require_open(deps: Deps, calendrier: Calendrier, academie: str) -> EtatFenetre:
