@@ -120,9 +120,9 @@ async def test_a_validator_refuses_what_was_not_declared_also_within_a_transacti
         await store.choses.insert_one({"_id": "a", **document})
     assert refused.value.code == _VALIDATION
     async with begin() as session:
-        with pytest.raises(OperationFailure) as refused:
+        with pytest.raises(OperationFailure) as refused_within:
             await store.choses.insert_one({"_id": "a", **document}, session=session)
-        assert refused.value.code == _VALIDATION
+        assert refused_within.value.code == _VALIDATION
     assert await store.choses.count_documents({}) == 0
 
 
