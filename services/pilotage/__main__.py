@@ -15,7 +15,7 @@ from services.pilotage.schema.subgraph import SCHEMA
 from services.pilotage.settings import PilotageSettings
 from services.pilotage.store.calendriers import transactor
 from services.pilotage.store.layout import LAYOUT
-from services.pilotage.store.resultats import verify
+from services.pilotage.store.verification import verify
 from services.pilotage.usecases import load_shipped, override_window_locally
 from socle.academies import ACADEMIES
 from socle.fenetres import PARIS, CodeFenetre, Fenetre

@@ -10,6 +10,7 @@ from kit.consumer.subscriptions import Subscription
 from kit.mongo import Database
 from proto.eleves.v1 import candidatures_pb2, eleves_pb2
 from proto.offre.v1 import offre_pb2
+from services.pilotage.store.comptage import compute, mark_all
 from services.pilotage.store.lignes import (
     CANDIDATURES,
     CANDIDATURES_ROWS,
@@ -22,7 +23,7 @@ from services.pilotage.store.lignes import (
     keep,
     mark_schools_of,
 )
-from services.pilotage.store.resultats import Resultats, compute, mark_all
+from services.pilotage.store.resultats import Resultats
 from socle.projections import habilitations
 from socle.topics import topic_of
 

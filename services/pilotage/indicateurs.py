@@ -7,7 +7,7 @@ the nation are the sums of their schools'.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from socle.formations import L1_OU_PASS
@@ -83,13 +83,28 @@ class Effectifs:
 
     def __bool__(self) -> bool:
         """Whether anybody is counted."""
-        return any(astuple(self))
+        return any(self.valeurs)
+
+    @property
+    def valeurs(self) -> tuple[int, ...]:
+        """The figures in the order of `CHIFFRES`."""
+        return (
+            self.vivier,
+            self.vivier_initial,
+            self.inscrits,
+            self.sans_voeu,
+            self.l1_ou_pass,
+            self.l1_ou_pass_seulement,
+        )
 
 
 CHIFFRES = tuple(figure.name for figure in fields(Effectifs))
 """The names of the figures."""
 
 _PERSONNE = Effectifs()
+
+type Ligne = Serie | None
+"""A row of figures: a série, or None for the total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +120,7 @@ class Tableau:
     def total(self) -> Effectifs:
         return sum(self.series.values(), start=_PERSONNE)
 
-    def row(self, serie: Serie | None) -> Effectifs:
+    def row(self, serie: Ligne) -> Effectifs:
         """The row of a série, or of the total for None."""
         return self.total if serie is None else self.series.get(serie, _PERSONNE)
 
@@ -147,12 +162,23 @@ class Comptage:
 
 _VIDE = Comptage()
 
+type Masque = Mapping[str, AbstractSet[Ligne]]
+"""The rows that are hidden of each figure, by its name."""
+NOTHING_HIDDEN: Masque = {name: frozenset() for name in CHIFFRES}
+ALL_HIDDEN: Masque = {name: frozenset((*Serie, None)) for name in CHIFFRES}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resultat:
-    """A comptage as it was stored, and when it was made; None while nothing ever was."""
+    """A comptage as it was stored.
+
+    Args:
+        masque: what of it is hidden from whoever is outside the schools.
+        calcule_le: when it was made; None while nothing ever was.
+    """
 
     comptage: Comptage = _VIDE
+    masque: Masque = field(default_factory=lambda: NOTHING_HIDDEN)
     calcule_le: datetime | None = None
 
 
@@ -199,6 +225,22 @@ def _effectifs(eleve: Eleve, voeux: frozenset[str] | None, types: Mapping[str, s
         l1_ou_pass=int(there[True] > 0),
         l1_ou_pass_seulement=int(there[True] > 0 and not there[False]),
     )
+
+
+def compare_masques(resultat: str, stored: Masque, due: Masque) -> list["Ecart"]:
+    """Where what is hidden is other than it should be: 1 for a hidden figure, 0 for one that is shown."""
+    return [
+        Ecart(
+            resultat=resultat,
+            serie=ligne,
+            chiffre=f"{name} caché",
+            stocke=int(ligne in hidden),
+            compte=int(ligne in due[name]),
+        )
+        for name, hidden in stored.items()
+        for ligne in (*Serie, None)
+        if (ligne in hidden) != (ligne in due[name])
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

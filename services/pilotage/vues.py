@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.pilotage import policy
-from services.pilotage.indicateurs import Resultat, Tableau
-from services.pilotage.secret import NOTHING_HIDDEN, Masque, masks
+from services.pilotage.indicateurs import ALL_HIDDEN, CHIFFRES, NOTHING_HIDDEN, Masque, Resultat, Tableau
+from services.pilotage.secret.publication import masks
 from socle.academies import Academie, academie_of_uai
 from socle.principal import Principal
 
@@ -16,10 +16,15 @@ type Results = Callable[[Sequence[str]], Awaitable[Sequence[Resultat]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vue:
-    """A result, and what of it is hidden from whoever asks."""
+    """A result, and what of it is hidden from whoever asks.
+
+    Args:
+        exacte: whether who asks holds the right within that place; what waits of it is then shown too.
+    """
 
     resultat: Resultat
     masque: Masque
+    exacte: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +54,34 @@ async def view_school(
     others = sorted(exact - {uai})
     slug = academie.slug if academie else uai
     school, around, nation, *known = await results([f"{session}/{place}" for place in (uai, slug, "nation", *others)])
-    tables = dict(zip(others, (resultat.comptage.tableau for resultat in known), strict=True))
-    here = _sum(tables[other] for other in others if academie_of_uai(other) == academie)
-    of_school, of_nation = school.comptage.tableau, nation.comptage.tableau
-    parts = [of_school, of_nation - of_school - _sum(tables.values())]
-    if academie is not None:
-        of_academie, elsewhere = around.comptage.tableau, _sum(tables.values()) - here
-        parts = [of_school, of_academie - of_school - here, of_nation - of_academie - elsewhere]
-    masques = [NOTHING_HIDDEN, *masks(*parts[1:])] if uai in exact else masks(*parts)
+    own = [*known, school] if uai in exact else known
+    if not policy.reads_elsewhere(asking, now=now) and {academie_of_uai(held) for held in exact} == {academie}:
+        of_academie, of_nation = _beside(own, around, nation, academie)
+    else:
+        hidden = [name for name in CHIFFRES if any(resultat.masque[name] for resultat in own)]
+        of_academie, of_nation = (_without(hidden, resultat.masque) for resultat in (around, nation))
+    within = uai in exact
     return VueEtablissement(
         session=session,
-        etablissement=Vue(resultat=school, masque=masques[0]),
-        academie=(academie, Vue(resultat=around, masque=masques[1])) if academie else None,
-        nation=Vue(resultat=nation, masque=masques[-1]),
+        etablissement=Vue(resultat=school, masque=NOTHING_HIDDEN if within else school.masque, exacte=within),
+        academie=(academie, Vue(resultat=around, masque=of_academie)) if academie else None,
+        nation=Vue(resultat=nation, masque=of_nation),
     )
 
 
-def _sum(tables: Iterable[Tableau]) -> Tableau:
-    return sum(tables, start=Tableau())
+def _beside(
+    own: Iterable[Resultat], around: Resultat, nation: Resultat, academie: Academie | None
+) -> tuple[Masque, Masque]:
+    """What is hidden of académie and nation beside these schools, known exactly, from whoever opens no other page."""
+    known = sum((resultat.comptage.tableau for resultat in own), start=Tableau())
+    of_academie, of_nation = around.comptage.tableau, nation.comptage.tableau
+    if academie is None:
+        (masque,) = masks(of_nation - known)
+        return masque, masque
+    inside, outside = masks(of_academie - known, of_nation - of_academie)
+    return inside, outside
+
+
+def _without(hidden: Iterable[str], masque: Masque) -> Masque:
+    """Without these figures at all: where one school is known exactly they would tell those that it is hidden with."""
+    return {**masque, **{name: ALL_HIDDEN[name] for name in hidden}}

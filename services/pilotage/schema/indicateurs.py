@@ -8,8 +8,8 @@ import strawberry
 
 from kit.clock import technical_clock
 from services.pilotage import indicateurs
+from services.pilotage.indicateurs import Ligne
 from services.pilotage.schema.context import Context, Info
-from services.pilotage.secret import Ligne
 from services.pilotage.vues import Vue, VueEtablissement, view_school
 from socle.series import Serie
 
@@ -84,11 +84,13 @@ def _rate(part: int | None, whole: int | None) -> float | None:
 class Indicateurs:
     ensemble: ChiffresIndicateurs = strawberry.field(description="Toutes séries confondues.")
     series: list[ChiffresIndicateurs] = strawberry.field(description="Par série ; celles qui ont au moins un élève.")
-    candidatures_en_attente: int = strawberry.field(
-        description="Dossiers dont l'élève n'est pas encore connu du service : comptés dans aucun chiffre."
+    candidatures_en_attente: int | None = strawberry.field(
+        description="Dossiers dont l'élève n'est pas encore connu du service : comptés dans aucun chiffre. Absent hors "
+        "de l'établissement."
     )
-    voeux_en_attente: int = strawberry.field(
-        description="Vœux dont la formation n'est pas encore connue du service : ils ne comptent pas comme L1 ou PASS."
+    voeux_en_attente: int | None = strawberry.field(
+        description="Vœux dont la formation n'est pas encore connue du service : ils ne comptent pas comme L1 ou PASS. "
+        "Absent hors de l'établissement."
     )
     calcule_le: datetime | None = strawberry.field(
         description="Date du calcul ; absente tant que personne n'est compté."
@@ -97,11 +99,13 @@ class Indicateurs:
     @classmethod
     def of(cls, vue: Vue) -> Self:
         resultat = vue.resultat
+        comptage = resultat.comptage
         return cls(
             ensemble=ChiffresIndicateurs.of(vue, None),
             series=[ChiffresIndicateurs.of(vue, serie) for serie in resultat.comptage.tableau.series],
-            candidatures_en_attente=resultat.comptage.candidatures_en_attente,
-            voeux_en_attente=resultat.comptage.voeux_en_attente,
+            # They are of few, and no mask is made for them.
+            candidatures_en_attente=comptage.candidatures_en_attente if vue.exacte else None,
+            voeux_en_attente=comptage.voeux_en_attente if vue.exacte else None,
             calcule_le=resultat.calcule_le,
         )
 

@@ -38,6 +38,8 @@ pytestmark = pytest.mark.stack
 
 WITHIN_SECONDS = 10.0
 NOTHING = (0, 0, 0, 0, 0, 0)
+TROIS = (LYCEE, AUTRE_LYCEE, "0930003C")
+"""Three lycées of one académie."""
 
 
 @pytest.fixture
@@ -129,6 +131,65 @@ async def test_whoever_is_outside_the_school_sees_none_of_its_small_groups(
         found = await counted(served, issuer.authorization(sub=outside), 10, 10, 10, None, 0, 0, uai=AUTRE_LYCEE)
         assert figures(found["etablissement"], "GENERALE") == (10, 10, 10, None, 0, 0)
         assert found["etablissement"]["ensemble"]["tauxSansVoeu"] is None
+
+
+async def test_what_waits_of_a_school_is_told_within_it_and_to_nobody_outside(
+    served: Serving, tell: Teller, issuer: Issuer, store: Database, head: dict[str, str]
+) -> None:
+    await grant(store, "01ACADEMIE", role(Role.ADMIN_ACADEMIQUE, academie="creteil"))
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    await tell.eleves(eleve("a"))
+    await tell.candidatures(candidature("a", "inconnue"), candidature("pas encore", "inconnue"))
+    found = await counted(served, head, 1, 1, 1, 0, 0, 0)
+    assert waiting(found["etablissement"]) == (1, 1)
+    assert waiting(found["academie"]) == waiting(found["nation"]) == (None, None)
+    for outside in ("01ACADEMIE", "01NATION"):
+        found = await shown(served, issuer.authorization(sub=outside))
+        assert {waiting(found[place]) for place in ("etablissement", "academie", "nation")} == {(None, None)}
+
+
+def waiting(indicateurs: dict[str, Any]) -> tuple[int | None, int | None]:
+    """How many candidatures and wishes are said to wait."""
+    return indicateurs["candidaturesEnAttente"], indicateurs["voeuxEnAttente"]
+
+
+async def test_the_pages_of_several_schools_and_the_sum_of_the_academie_do_not_tell_a_small_group_of_one(
+    served: Serving, tell: Teller, issuer: Issuer, store: Database
+) -> None:
+    """10, 8 and 3 without a wish are 21 in the académie: whoever reads all three pages is told of two schools' none."""
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    await grant(store, "01CIO", *(role(Role.DIRECTEUR_CIO, uai=uai) for uai in TROIS))
+    await grant(store, "01CHEFCIO", role(Role.CHEF_ETABLISSEMENT, uai=TROIS[1]), role(Role.DIRECTEUR_CIO, uai=TROIS[2]))
+    await tell.formations(offre())
+    for uai, without in zip(TROIS, (10, 8, 3), strict=True):
+        students = [(f"{uai}{serie}{n}", serie, n) for serie in ("STHR", "PRO") for n in range(40)]
+        await tell.eleves(*(eleve(id, uai=uai, serie=serie) for id, serie, _ in students))
+        some = {"STHR": without, "PRO": 12}
+        await tell.candidatures(
+            *(candidature(id, *(["bts"] if n >= some[serie] else []), uai=uai) for id, serie, n in students)
+        )
+    nation = issuer.authorization(sub="01NATION")
+
+    async def followed() -> bool:
+        found = await shown(served, nation, TROIS[0])
+        return figures(found["academie"], "STHR") == (120, 120, 120, 21, 0, 0) and len(found["nation"]["series"]) == 2
+
+    await eventually(followed, within=3 * WITHIN_SECONDS)
+    for outside in ("01NATION", "01CIO"):
+        pages = {uai: await shown(served, issuer.authorization(sub=outside), uai) for uai in TROIS}
+        told = [figures(page["etablissement"], "STHR")[3] for page in pages.values()]
+        assert told == [10, None, None]
+        assert {figures(page["academie"], "STHR")[3] for page in pages.values()} == {21}
+    both = issuer.authorization(sub="01CHEFCIO")
+    own, other = await shown(served, both, TROIS[1]), await shown(served, both, TROIS[2])
+    assert figures(own["etablissement"], "STHR")[3] == 8
+    assert figures(other["etablissement"], "STHR")[3] is None
+    for page in (own, other):
+        # It knows one of the two that the académie's sum is hidden with, and may read the page of the other.
+        assert [
+            figures(page[place], serie)[3] for place in ("academie", "nation") for serie in ("STHR", "PRO", None)
+        ] == [None] * 6
+        assert figures(page["academie"], "STHR")[2] == 120
 
 
 async def test_only_who_holds_the_right_sees_indicators(

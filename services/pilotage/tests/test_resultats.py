@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from kit.consumer.messages import Received
 from kit.mongo import Database, Transaction
 from services.pilotage.consumers import formation_resolver, school_counter
+from services.pilotage.indicateurs import ALL_HIDDEN, NOTHING_HIDDEN
+from services.pilotage.store.comptage import compute, mark_all
 from services.pilotage.store.lignes import CANDIDATURES_ROWS, ELEVES_ROWS, FORMATIONS_ROWS, Rows, keep
-from services.pilotage.store.resultats import Resultats, compute, mark_all, verify
+from services.pilotage.store.resultats import Resultats
+from services.pilotage.store.verification import verify
 from services.pilotage.tests.told import (
     AUTRE_LYCEE,
     LYCEE,
@@ -232,6 +235,33 @@ async def test_a_check_finds_every_result_that_was_changed_and_leaves_alone_what
     assert [e for e in (await verify(known))[1] if e.resultat == f"2025/{LYCEE}"] == []
     await compute_all(known)
     assert await verify(known) == (2, [])
+
+
+async def test_a_check_finds_what_is_shown_that_should_be_hidden(known: Database) -> None:
+    await hear(known, ELEVES_ROWS, eleve("a"), eleve("b", uai=VERSAILLES, academie="versailles"))
+    await compute_all(known)
+    await known.resultats.update_one({"_id": f"2025/{LYCEE}"}, {"$set": {"masque": {"vivier": ["ENSEMBLE"]}}})
+    found = (await verify(known))[1]
+    assert {(e.resultat, e.serie, e.chiffre, e.stocke, e.compte) for e in found} == {
+        (f"2025/{LYCEE}", "GENERALE", "vivier caché", 0, 1),
+        (f"2025/{LYCEE}", "GENERALE", "vivier_initial caché", 0, 1),
+        (f"2025/{LYCEE}", None, "vivier_initial caché", 0, 1),
+    }
+
+
+async def test_what_was_stored_without_what_is_hidden_of_it_is_hidden_whole_until_it_is_counted_again(
+    known: Database,
+) -> None:
+    await hear(known, ELEVES_ROWS, *(eleve(f"{n}") for n in range(20)))
+    await compute_all(known)
+    (held,) = await Resultats(known).get([f"2025/{LYCEE}"])
+    assert held.masque == NOTHING_HIDDEN
+    await known.resultats.update_many({}, {"$unset": {"masque": 1, "ouverture": 1}})
+    (found,) = await Resultats(known).get([f"2025/{LYCEE}"])
+    assert found.masque == ALL_HIDDEN
+    await mark_all(known)
+    await compute_all(known)
+    assert [r.masque for r in await Resultats(known).get([f"2025/{LYCEE}", "2025/creteil"])] == [NOTHING_HIDDEN] * 2
 
 
 PLACES = st.sampled_from([LYCEE, AUTRE_LYCEE, VERSAILLES])
