@@ -173,6 +173,8 @@ class Acces:
         held = self._remembered.get(key)
         if held is not None and now - held[0] < _REMEMBERED.total_seconds():
             return held[1]
+        # Looked at before the rights: looked at after, it could tell of rights that came after these were read.
+        fresh = await self._knows(FRESH - _REMEMBERED)
         revoked, document = await asyncio.gather(
             self.database[REVOCATIONS.name].find_one({"_id": token.sid}, projection=["_id"]),
             self.database[HABILITATIONS.name].find_one({"_id": token.sub}),
@@ -180,7 +182,7 @@ class Acces:
         if revoked is not None:
             raise Unauthenticated
         principal = _principal(token.sub, token.sid, document)
-        if not await self._knows(FRESH - _REMEMBERED):
+        if not fresh:
             principal = await self._asked(principal)
         self._remember(key, now, principal)
         return principal
