@@ -128,6 +128,11 @@ class ImportSiecle:
         """Whether nothing more will become of it."""
         return self.etat in {EtatImport.EXPIRE, EtatImport.TERMINE, EtatImport.REFUSE, EtatImport.ECHOUE}
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a try of it was cut short: what that one did is not known but by its changes."""
+        return self.travail is not None and self.travail.essais > 1
+
     def fichier(self, id: str) -> Fichier | None:
         return next((fichier for fichier in self.fichiers if fichier.id == id), None)
 

@@ -1,11 +1,10 @@
 """What an import says in the end: what it changed, and what it left out and why (domaine.md §5.1). Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.eleves.domain import TypeTache
-from services.eleves.siecle.arrivees import tell_arrivals
 from services.eleves.siecle.changements import Changement, Nature
 from services.eleves.siecle.compte_rendu import DETAILS, Avertissement, Rejet
 from services.eleves.siecle.controle import Controle
@@ -46,7 +45,7 @@ def report(
     rapprochement: Rapprochement,
     changements: Sequence[Changement],
     appliques: Mapping[Nature, int],
-    arrives: Collection[str],
+    constats: Sequence[Avertissement],
 ) -> Rapport:
     """The report of an import.
 
@@ -55,11 +54,10 @@ def report(
         rapprochement: what its rows were matched with.
         changements: all that the file means, unchanged students included, as last planned.
         appliques: the changes that were applied, before a crash too: those the plan then knows as unchanged.
-        arrives: the students whom they brought from other schools.
+        constats: what was seen of other schools while they were applied.
     """
     rejets = (*controle.rejets, *rapprochement.rejets)
-    arrivees = tell_arrivals(rapprochement, arrives)
-    avertissements = (*controle.avertissements, *rapprochement.avertissements, *arrivees)
+    avertissements = (*controle.avertissements, *rapprochement.avertissements, *constats)
     rejetees = len(controle.rejetees) + len(rapprochement.rejets)
     acceptees = len(rapprochement.paires)
     told = (Nature.NOUVEAU, Nature.ARRIVE, Nature.MODIFIE, Nature.PARTI)

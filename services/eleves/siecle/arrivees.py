@@ -4,7 +4,7 @@
 another. Who was sent last has the student: a file made before it arrived elsewhere does not bring it back.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,10 +16,14 @@ from services.eleves.siecle.rapprochement import Paire, Rapprochement
 _INE = (Identifiant.INE_RNIE, Identifiant.INE_BEA)
 
 
+def ines_of(paires: Iterable[Paire]) -> frozenset[str]:
+    """The INE of these rows, of either kind."""
+    return frozenset(ine for paire in paires for ine in _ines(paire))
+
+
 def unmatched_ines(rapprochement: Rapprochement) -> frozenset[str]:
     """The INE of the rows that no student of the school has: whether others have them is to be looked for."""
-    new = [paire.ligne.siecle for paire in rapprochement.paires if paire.connu is None]
-    return frozenset(ine for siecle in new for kind in _INE if (ine := kind.of(siecle)) is not None)
+    return ines_of(paire for paire in rapprochement.paires if paire.connu is None)
 
 
 def match_arrivals(rapprochement: Rapprochement, ailleurs: Sequence[Eleve], *, exporte_le: datetime) -> Rapprochement:
@@ -49,6 +53,15 @@ def match_arrivals(rapprochement: Rapprochement, ailleurs: Sequence[Eleve], *, e
 def tell_arrivals(rapprochement: Rapprochement, arrives: Collection[str]) -> tuple[Avertissement, ...]:
     """What the school is told of the students of its file that an import brought from elsewhere: those of these ids."""
     return tuple(_arrival(paire) for paire in rapprochement.paires if paire.id in arrives)
+
+
+def tell_shared(rapprochement: Rapprochement, shared: Collection[str]) -> tuple[Avertissement, ...]:
+    """What the school is told of the students of its file with an INE of these, which a student elsewhere has too."""
+    return tuple(_shared(paire) for paire in rapprochement.paires if not _ines(paire).isdisjoint(shared))
+
+
+def _ines(paire: Paire) -> frozenset[str]:
+    return frozenset(ine for kind in _INE if (ine := kind.of(paire.ligne.siecle)) is not None)
 
 
 def _same_birth(known: DonneesSiecle, read: DonneesSiecle) -> bool:
@@ -82,10 +95,22 @@ def _reject(paire: Paire, code: CodeRejet, raison: str) -> Rejet:
 
 
 def _arrival(paire: Paire) -> Avertissement:
-    return Avertissement(
-        ligne=paire.ligne.ligne,
-        eleve=paire.ligne.etiquette,
-        champ="INE_RNIE",
-        code=CodeAvertissement.ELEVE_ARRIVE,
-        raison="Cet élève était dans un autre établissement : il compte désormais dans le vôtre.",
+    return _warn(
+        paire,
+        CodeAvertissement.ELEVE_ARRIVE,
+        "Cet élève était dans un autre établissement : il compte désormais dans le vôtre.",
     )
+
+
+def _shared(paire: Paire) -> Avertissement:
+    return _warn(
+        paire,
+        CodeAvertissement.INE_PARTAGE,
+        "Un élève présent dans un autre établissement a le même INE, et les deux comptent : voyez avec votre académie "
+        "qui doit corriger l'INE, ou indiquer une date de sortie, dans SIECLE.",
+    )
+
+
+def _warn(paire: Paire, code: CodeAvertissement, raison: str) -> Avertissement:
+    ligne = paire.ligne
+    return Avertissement(ligne=ligne.ligne, eleve=ligne.etiquette, champ="INE_RNIE", code=code, raison=raison)

@@ -62,6 +62,7 @@ class CodeAvertissement(StrEnum):
     SEXE_INCONNU = "SEXE_INCONNU"
     FICHIER_PARTIEL = "FICHIER_PARTIEL"
     ELEVE_ARRIVE = "ELEVE_ARRIVE"
+    INE_PARTAGE = "INE_PARTAGE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,19 @@ async def find_elsewhere(database: Database, *, session: int, uai: str, ines: It
     return list(found.values())
 
 
+async def find_shared_ines(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> frozenset[str]:
+    """Those of these INE that students present in other schools have."""
+    shared = set()
+    for some in batched(sorted(ines), _KEYS, strict=False):
+        for champ in ("ine_rnie", "ine_bea"):
+            where = {"session": session, f"siecle.{champ}": {"$in": list(some)}}
+            fields = {f"siecle.{champ}": 1, "uai": 1, "parti_le": 1}
+            for row in await database[ELEVES.name].find(where, fields).to_list(None):
+                if row["uai"] != uai and row["parti_le"] is None:
+                    shared.add(row["siecle"][champ])
+    return frozenset(shared)
+
+
 async def list_eleves(
     database: Database,
     portee: Portee,

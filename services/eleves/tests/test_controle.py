@@ -349,7 +349,7 @@ def test_each_rejected_row_is_counted_whatever_its_line_and_the_first_thousand_a
     checked = on_one_line(replace(lycee, eleves=(*faulty, *lycee.eleves[1005:])))
     matched = match(checked, (), new_id=lambda ligne: ligne.siecle.eleve_id)
     changements = plan(matched, controle=checked, academie="creteil", vivier_gele=False)
-    told = report(checked, matched, changements, appliques={Nature.NOUVEAU: 5}, arrives=())
+    told = report(checked, matched, changements, appliques={Nature.NOUVEAU: 5}, constats=())
     assert (told.lignes, told.acceptees, told.rejetees, len(told.rejets)) == (1010, 5, 1005, 1000)
 
 

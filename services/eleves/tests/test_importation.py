@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from generateur.ecoles import generate_ecole
+from generateur.ecoles import Ecole, generate_ecole
 from generateur.siecle import write_eleves
 from kit.clock import technical_clock
 from kit.mongo import Database, open_database
@@ -18,7 +18,8 @@ from kit.mongo.files import Files
 from kit.testing.waiting import eventually
 from services.eleves.deps import Deps
 from services.eleves.importation import Importation
-from services.eleves.imports import BAIL, EtatImport
+from services.eleves.imports import BAIL, EtatImport, ImportSiecle
+from services.eleves.siecle.compte_rendu import CodeAvertissement
 from services.eleves.store import courriels
 from services.eleves.store.imports import find_import
 from services.eleves.tests.conftest import UAI, VOISIN
@@ -110,15 +111,10 @@ async def test_the_imports_of_a_school_that_has_one_under_way_elsewhere_wait_wit
         assert tries < 20 + 10 * (time.monotonic() - started), "once a second, and not as often as the store answers"
 
 
-async def test_of_two_schools_that_import_one_address_at_the_same_moment_exactly_one_keeps_it(
-    deps: Deps, store: Database, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = open_database(mongodb_uri, store.name)
-    ours = with_student(ecole(terminales=20), 0, courriel="fratrie@courriel.example")
-    theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=2)
-    theirs = with_student(theirs, 0, courriel="Fratrie@courriel.example")
-    await received(deps, write_eleves(ours), id="2025/01A")
-    await received(deps, write_eleves(theirs), id="2025/01B", uai=VOISIN)
+async def import_at_once(deps: Deps, uri: str, monkeypatch: pytest.MonkeyPatch, *lycees: Ecole) -> list[ImportSiecle]:
+    """Two lycées' files, done by two processes that both look at the students of others before either has any."""
+    other = open_database(uri, deps.database.name)
+    ids = [(await received(deps, write_eleves(one), id=f"2025/{one.uai}", uai=one.uai)).id for one in lycees]
     both, real, began = asyncio.Barrier(2), courriels.claim, list[Database]()
 
     async def at_once(database: Database, owners: Mapping[str, str]) -> frozenset[str]:
@@ -131,14 +127,39 @@ async def test_of_two_schools_that_import_one_address_at_the_same_moment_exactly
     async with asyncio.timeout(60):
         assert all(await asyncio.gather(Importation().do_next(deps), Importation().do_next(await open_deps(other))))
     other.client.close()
-    done = [await find_import(store, id) for id in ("2025/01A", "2025/01B")]
-    assert [held and held.etat for held in done] == [EtatImport.TERMINE] * 2
-    assert len({held.travail.titulaire for held in done if held is not None and held.travail is not None}) == 2
+    done = [held for id in ids if (held := await find_import(deps.database, id)) is not None]
+    assert [held.etat for held in done] == [EtatImport.TERMINE] * 2
+    assert len({held.travail.titulaire for held in done if held.travail is not None}) == 2
+    return done
+
+
+async def test_of_two_schools_that_import_one_address_at_the_same_moment_exactly_one_keeps_it(
+    deps: Deps, store: Database, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = with_student(ecole(terminales=20), 0, courriel="fratrie@courriel.example")
+    theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=2)
+    theirs = with_student(theirs, 0, courriel="Fratrie@courriel.example")
+    await import_at_once(deps, mongodb_uri, monkeypatch, ours, theirs)
     (kept,) = await store.eleves.find({"courriel": "fratrie@courriel.example"}).to_list(None)
     (task,) = await store.eleves.find({"tache": "COURRIEL_DEJA_PRIS"}).to_list(None)
     assert {kept["uai"], task["uai"]} == {UAI, VOISIN}
     assert await store.courriels.count_documents({"eleve": kept["_id"]}) == 1
     assert await store.courriels.count_documents({"eleve": task["_id"]}) == 0
+
+
+async def test_of_two_schools_that_import_one_ine_at_the_same_moment_whoever_ends_last_is_told(
+    deps: Deps, store: Database, mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = ecole(terminales=20)
+    theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=2)
+    same = replace(ours.eleves[3], eleve_id="900001", courriel=None)
+    theirs = replace(theirs, eleves=(*theirs.eleves, same))
+    done = await import_at_once(deps, mongodb_uri, monkeypatch, ours, theirs)
+    assert await store.eleves.count_documents({"siecle.ine_rnie": same.ine_rnie}) == 2
+    warned = [a for held in done if held.rapport for a in held.rapport.avertissements]
+    shared = [a for a in warned if a.code is CodeAvertissement.INE_PARTAGE]
+    assert shared
+    assert {a.eleve for a in shared} == {f"{same.nom_usage or same.nom} {same.prenoms[0]}"}
 
 
 async def test_a_file_that_no_process_survives_is_given_up_without_being_read_once_more(deps: Deps) -> None:

@@ -7,9 +7,11 @@ from services.eleves.deps import Deps
 from services.eleves.domain import Eleve
 from services.eleves.imports import ImportSiecle
 from services.eleves.rapport import report
+from services.eleves.siecle.arrivees import ines_of, tell_arrivals, tell_shared
 from services.eleves.siecle.changements import Changement, Nature
 from services.eleves.siecle.refus import FichierRefuse
 from services.eleves.store import courriels
+from services.eleves.store.listes import find_shared_ines
 from services.eleves.store.work import Work
 from services.eleves.usecases import adresses, contenus
 from services.eleves.usecases.dossiers import attach
@@ -17,6 +19,8 @@ from services.eleves.usecases.plans import Comparaison, Plan, compare, ids_of_ne
 
 _CHUNK = 250
 """« some hundreds per transaction » (architecture §3)."""
+
+_INE = frozenset({"ine_rnie", "ine_bea"})
 
 _FOLLOWED = frozenset({"ine_rnie", "ine_bea", "uai", "academie", "parti_le"})
 """What the candidates' files are found by, and told to: see `dossiers.attach`."""
@@ -81,13 +85,13 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
         left -= len(chunk)
         await _apply(deps, held.id, titulaire, planned, chunk, restants=left)
         await attach(deps.transact, [c.eleve for c in chunk if _concerns_files(c)], ouvertes=deps.academies)
-    if held.travail is not None and held.travail.essais > 1:
+    if held.resumed:
         # A process before this one may have died between a chunk and the files of its students.
         await attach(deps.transact, [c.eleve for c in planned.changements], ouvertes=deps.academies)
         await _settle(deps, held, planned.compare, planned.eleves, titulaire=titulaire)
     else:
         await courriels.free(deps.database, planned.former.items())
-    return await _finish(deps, held.id, planned, titulaire=titulaire)
+    return await _finish(deps, held.id, planned, await _find_shared(deps, held, planned), titulaire=titulaire)
 
 
 async def _refuse(deps: Deps, held: ImportSiecle, refus: FichierRefuse, *, titulaire: str) -> ImportSiecle:
@@ -126,16 +130,28 @@ def _concerns_files(changement: Changement) -> bool:
     return changement.nature is Nature.NOUVEAU or not _FOLLOWED.isdisjoint(changement.champs)
 
 
-async def _finish(deps: Deps, id: str, planned: Plan, *, titulaire: str) -> ImportSiecle:
+async def _find_shared(deps: Deps, held: ImportSiecle, planned: Plan) -> frozenset[str]:
+    """The INE that this import gave to students while another gave them to others.
+
+    Each looks once more when it has committed, so that whoever did so last sees the other.
+    """
+    given = {c.eleve.id for c in planned.remaining if c.nature is Nature.NOUVEAU or not _INE.isdisjoint(c.champs)}
+    paires = [p for p in planned.compare.rapprochement.paires if held.resumed or p.id in given]
+    return await find_shared_ines(deps.database, session=held.session, uai=held.uai, ines=ines_of(paires))
+
+
+async def _finish(deps: Deps, id: str, planned: Plan, shared: frozenset[str], *, titulaire: str) -> ImportSiecle:
+    matched = planned.compare.rapprochement
+
     async def body(work: Work) -> ImportSiecle:
         held = await work.imports.get(id)
         travail = held.travail
         rapport = report(
             planned.compare.controle,
-            planned.compare.rapprochement,
+            matched,
             planned.changements,
             appliques=travail.appliques if travail else {},
-            arrives=travail.arrives if travail else (),
+            constats=(*tell_arrivals(matched, travail.arrives if travail else ()), *tell_shared(matched, shared)),
         )
         return await work.imports.save(held.finish(titulaire, rapport))
 
