@@ -18,6 +18,7 @@ from infra.local.stack import LOCAL, Ports
 from infra.local.supervisor import Step, Supervisor, quiet, run
 
 _PYTHON = LOCAL / "venv/bin/python"
+_SERVED_AFTER = ("mongodb", "topics", "cles")
 
 SERVICES = {"identity": 4001, "offre": 4002, "eleves": 4003, "pilotage": 4004, "rapports": 4005}
 """The services, with the ports of their HTTP."""
@@ -109,7 +110,7 @@ def service(name: str, settings: Settings) -> Part:
         name=name,
         command=[str(_PYTHON), "-m", f"services.{name}", "servir"],
         environment=settings.environment(),
-        after=("mongodb", "topics", "cles"),
+        after=_SERVED_AFTER,
         ports={f"{name.upper()}_PORT": port, **grpc},
         ready=stack.http_ready(f"http://127.0.0.1:{port}/sante/pret"),
     )
@@ -222,6 +223,8 @@ def gateway(settings: Settings) -> Part:
         name="gateway",
         command=[str(_PYTHON), "-m", "gateway"],
         environment=settings.environment(),
+        # It is ready once it has identity's keys: its time does not run while identity cannot have started.
+        after=_SERVED_AFTER,
         ports={"PASSERELLE_PORT": settings.gateway},
         ready=stack.http_ready(f"http://127.0.0.1:{settings.gateway}/sante/pret"),
     )

@@ -29,6 +29,11 @@ def test_every_port_that_a_process_of_ours_listens_on_is_checked_before_the_star
     assert asked == {name for name in settings.environment() if name.endswith("_PORT")}
 
 
+def test_the_gateway_is_given_no_time_that_identity_cannot_use() -> None:
+    settings = read_settings({})
+    assert set(service("identity", settings).after) <= set(gateway(settings).after)
+
+
 def test_two_settings_of_one_service_on_one_port_are_told_of() -> None:
     (port,) = free_ports(1)
     settings = read_settings({"IDENTITY_PORT": str(port), "IDENTITY_GRPC_PORT": str(port)})
