@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.local.connexion import Personne, sign_in
+from infra.local.connexion import Jetons, Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE
 from infra.local.processes import ROOT
+from kit.mongo import open_database
 from kit.testing.waiting import eventually
 from tests.e2e.demandes import DEPOSER, OPERATION, SERVICES, UAI, ask, jetons
 from tests.e2e.running import Up
@@ -28,8 +30,7 @@ DOORS = {
     "ELEVES_PORT": '{ _entities(representations: [{__typename: "Etablissement", uai: "0779000P"}]) '
     "{ ... on Etablissement { eleves { totalCount } } } }",
     "PILOTAGE_PORT": "{ calendrier(session: 2025) { session } }",
-    "RAPPORTS_PORT": '{ _entities(representations: [{__typename: "Formation", id: "2025/2400090"}]) '
-    "{ ... on Formation { rapport { etat } } } }",
+    "RAPPORTS_PORT": f'{{ rapports(uai: "{UAI}") {{ totalCount }} }}',
 }
 """A question at each door, which whoever may not come in is not answered."""
 
@@ -90,7 +91,7 @@ async def test_a_right_to_send_files_or_to_read_students_that_is_taken_away_is_r
             async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
                 answer = await client.put(fichier["url"], content=b"rien")
             assert (answer.status_code, answer.json()["code"]) == (403, "NON_AUTORISE")
-        await refused_everywhere(asked, doors)
+        await refused_everywhere(asked, doors, "NON_AUTORISE")
         if other is not None:
             assert not [port for port in doors if "errors" in await other(port)], "the other right is still held"
 
@@ -102,16 +103,31 @@ async def take_right(up: Up, admin: str, compte: str, rubrique: str) -> None:
     assert answer["data"]["retirerDroit"]["refus"] == []
 
 
-async def refused_everywhere(asked: Callable[[str], Awaitable[dict[str, Any]]], doors: Sequence[str]) -> None:
-    """Within five seconds each door says that the right is missing, and gives nothing."""
+async def refused_everywhere(
+    asked: Callable[[str], Awaitable[dict[str, Any]]], doors: Iterable[str], code: str
+) -> None:
+    """Within five seconds each door says why by this code, and gives nothing."""
 
     async def refused() -> bool:
-        answers = [await asked(port) for port in doors]
-        errors = [error for answer in answers for error in answer.get("errors", ())]
-        nothing = not any(found for answer in answers for found in (answer["data"] or {}).values())
-        return nothing and [error["extensions"]["code"] for error in errors] == ["NON_AUTORISE"] * len(doors)
+        return all([is_refused(await asked(port), code) for port in doors])
 
     await eventually(refused, within=5)
+
+
+def is_refused(answer: dict[str, Any], code: str) -> bool:
+    """Whether an answer says this code, nothing else, and gives nothing."""
+    return codes(answer) == [code] and is_empty(answer.get("data"))
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [error["extensions"]["code"] for error in answer.get("errors", ())]
+
+
+def is_empty(data: Any) -> bool:
+    """Whether nothing is told, at whatever depth."""
+    if isinstance(data, dict | list):
+        return all(is_empty(part) for part in (data.values() if isinstance(data, dict) else data))
+    return data is None
 
 
 async def create_account(up: Up, courriel: str, nom: str, prenom: str, *rights: str) -> None:
@@ -121,12 +137,19 @@ async def create_account(up: Up, courriel: str, nom: str, prenom: str, *rights: 
 
 
 def forgeries(token: str) -> list[str]:
-    """A token changed in its claims, in its signature, and without one."""
+    """A token changed in its claims, in its signature, without one, and with a header that makes no sense."""
     header, payload, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     other = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "01AUTRE"}).encode()).decode().rstrip("=")
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').decode().rstrip("=")
-    return [f"{header}.{other}.{signature}", f"{header}.{payload}.{signature[::-1]}", f"{none}.{payload}."]
+    fields = json.loads(base64.urlsafe_b64decode(header + "=="))
+    odd = base64.urlsafe_b64encode(json.dumps({**fields, "crit": 5}).encode()).decode().rstrip("=")
+    return [
+        f"{header}.{other}.{signature}",
+        f"{header}.{payload}.{signature[::-1]}",
+        f"{none}.{payload}.",
+        f"{odd}.{payload}.{signature}",
+    ]
 
 
 async def test_no_door_opens_to_nobody_or_to_a_forged_token(up: Up) -> None:
@@ -135,14 +158,14 @@ async def test_no_door_opens_to_nobody_or_to_a_forged_token(up: Up) -> None:
         assert "errors" not in await ask(up, token, query, port=port)
         for given in (None, *forgeries(token)):
             answer = await ask(up, given, query, port=port)
-            assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE", (port, answer)
+            assert is_refused(answer, "NON_AUTHENTIFIE"), (port, answer)
 
 
 async def test_an_expired_token_opens_no_door_either(up: Up) -> None:
     expired = await expired_token(up)
     for port in ("PASSERELLE_PORT", *SERVICES):
         answer = await ask(up, expired, "{ __typename }", port=port)
-        assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE", (port, answer)
+        assert is_refused(answer, "NON_AUTHENTIFIE"), (port, answer)
 
 
 async def expired_token(up: Up) -> str:
@@ -199,19 +222,54 @@ async def test_a_disabled_account_is_refused_by_every_service_within_five_second
     await create_account(up, courriel, "Marchand", "Solène", "--role", "CHEF_ETABLISSEMENT", "--uai", UAI)
     personne = Personne(courriel=courriel, mot_de_passe=MOT_DE_PASSE)
     signed_in = await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne)
-
-    async def answered_everywhere() -> bool:
-        answers = [await ask(up, signed_in.access_token, query, port=port) for port, query in DOORS.items()]
-        return not any("errors" in answer for answer in answers)
-
-    await eventually(answered_everywhere)
+    await answered_everywhere(up, signed_in)
     await up.command("services.identity", "desactiver-compte", "--courriel", courriel)
+    await refused_everywhere(partial(at_door, up, signed_in), DOORS, "NON_AUTHENTIFIE")
 
-    async def refused_everywhere() -> bool:
-        answers = [await ask(up, signed_in.access_token, query, port=port) for port, query in DOORS.items()]
-        return all("errors" in answer for answer in answers)
 
-    await eventually(refused_everywhere, within=5)
+async def test_a_session_that_is_ended_is_refused_by_every_service_within_five_seconds_and_another_goes_on(
+    up: Up,
+) -> None:
+    courriel = "ines.delorme@demonstration.example.org"
+    await create_account(up, courriel, "Delorme", "Inès", "--role", "CHEF_ETABLISSEMENT", "--uai", UAI)
+    personne = Personne(courriel=courriel, mot_de_passe=MOT_DE_PASSE)
+    ended, other = [await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne) for _ in range(2)]
+    for signed_in in (ended, other):
+        await answered_everywhere(up, signed_in)
+    async with httpx.AsyncClient() as client:
+        asked = {"token": ended.refresh_token, "client_id": "ligne-de-commande"}
+        assert (await client.post(f"{up.url('IDENTITY_PORT')}/revoke", data=asked)).status_code == 200
+    await refused_everywhere(partial(at_door, up, ended), DOORS, "NON_AUTHENTIFIE")
+    for port in DOORS:
+        assert codes(await at_door(up, other, port)) == [], port
+    assert await heard_of(up, ended) == ["offre", "eleves", "pilotage", "rapports"], "by the event, and not by asking"
+    assert await heard_of(up, other) == []
+
+
+async def at_door(up: Up, signed_in: Jetons, port: str) -> dict[str, Any]:
+    """What the door at that port answers to its question."""
+    return await ask(up, signed_in.access_token, DOORS[port], port=port)
+
+
+async def answered_everywhere(up: Up, signed_in: Jetons) -> None:
+    """Every door answers, as soon as it has heard of the account."""
+
+    async def answered() -> bool:
+        return not any([codes(await at_door(up, signed_in, port)) for port in DOORS])
+
+    await eventually(answered)
+
+
+async def heard_of(up: Up, signed_in: Jetons) -> list[str]:
+    """The services that were told that this session has ended."""
+    sid = json.loads(base64.urlsafe_b64decode(signed_in.access_token.split(".")[1] + "=="))["sid"]
+    found = []
+    for service in ("offre", "eleves", "pilotage", "rapports"):
+        database = open_database(up.settings.ports.mongodb_uri, service)
+        if await database.revocations.find_one({"_id": sid}):
+            found.append(service)
+        database.client.close()
+    return found
 
 
 async def test_an_administrator_of_the_academie_reads_its_drafts_and_signs_in_with_three_factors(up: Up) -> None:
