@@ -108,8 +108,10 @@ class Commands[S: ServiceSettings]:
             finally:
                 database.client.close()
 
-        with shut_down_last(tracing):
+        try:
             return run(body())
+        finally:
+            tracing.shutdown()
 
     async def _rebuild(self, database: Database, projection: str) -> int:
         settings = kit_settings.load(self.settings)
