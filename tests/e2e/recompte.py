@@ -1,36 +1,31 @@
 """Every figure the platform shows, counted again from the files it was fed with, by code that imports nothing of ours.
 
-The definitions are those of domaine.md §6 (indicators) and §7 (reports). It counts plainly, in memory, and supposes
-files without the faults that an import rejects: what is done of those is the business of their own tests.
+The definitions are those of domaine.md §6 (indicators) and §7 (reports). It counts plainly, in memory.
 """
 
-import csv
-import json
-import re
-import unicodedata
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from lxml import etree
+from tests.e2e.lectures import (
+    Eleves,
+    Etat,
+    last_states,
+    read_academies,
+    read_eleves,
+    read_offre,
+    read_series,
+)
 
 type Echelon = Literal["lycee", "academie", "nation"]
-type Etat = dict[str, Any]
-"""A candidate's state, as a line of the generator's file holds it."""
 
 _NATION = ""
 TOUTES_SERIES = ""
 _L1_OU_PASS = frozenset({"Licence", "Licence_Las", "PASS"})
 """Of the column `fili`: « un vœu de L1 ou PASS » is a licence, LAS or PASS."""
-_TECHNO = re.compile(r"(?:T|TERMINALE)[- ]*(STMG|STI2D|ST2S|STL|STAV|STD2A|STHR|S2TMD)\b")
-_GENERALE = re.compile(r"TERMINALE +(?:GENERALE|SCIENTIFIQUE|ECONOMIQUE|LITTERAIRE)\b")
-_PRO = re.compile(r"(?:TLE|TERMINALE) ?PRO")
 
 
 @dataclass(slots=True)
@@ -67,12 +62,28 @@ class ChiffresRapport:
     demissions: int = 0
 
 
+class FormationOfferte(NamedTuple):
+    """A formation as the offer's file has it."""
+
+    libelle: str
+    capacite: int
+
+
+type Listes = dict[str, Counter[str]]
+"""Students by class or by série: the INE of each."""
+
+
 @dataclass(slots=True)
 class Recompte:
-    """All figures: indicators by échelon, name (UAI, slug of the académie, nothing) and série; reports by formation."""
+    """All figures: indicators by échelon, name (UAI, slug of the académie, nothing) and série; reports by formation;
+    the formations, and the students who are present, by UAI.
+    """
 
     indicateurs: dict[tuple[Echelon, str, str], Indicateurs] = field(default_factory=lambda: defaultdict(Indicateurs))
     rapports: dict[str, ChiffresRapport] = field(default_factory=dict)
+    formations: dict[str, dict[str, FormationOfferte]] = field(default_factory=lambda: defaultdict(dict))
+    par_classe: dict[str, Listes] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
+    par_serie: dict[str, Listes] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Counter)))
 
     def lycee(self, uai: str, serie: str = TOUTES_SERIES) -> Indicateurs:
         return self.indicateurs["lycee", uai, serie]
@@ -82,18 +93,6 @@ class Recompte:
 
     def nation(self, serie: str = TOUTES_SERIES) -> Indicateurs:
         return self.indicateurs["nation", _NATION, serie]
-
-
-class Eleve(NamedTuple):
-    """A student of terminale, as the last file that names it says."""
-
-    ine: frozenset[str]
-    serie: str
-    present: bool
-
-
-type Eleves = dict[tuple[str, str], Eleve]
-"""By UAI and ELEVE_ID."""
 
 
 def recount(
@@ -127,7 +126,19 @@ def recount(
     recompte = Recompte()
     _count_students(recompte, eleves, initial, etats, read_academies(lycees), formations)
     _count_reports(recompte, etats, formations)
+    _list_students(recompte, eleves)
+    for id, row in formations.items():
+        recompte.formations[row["cod_uai"]][id] = FormationOfferte(row["lib_for_voe_ins"], int(row["capa_fin"]))
     return recompte
+
+
+def _list_students(recompte: Recompte, eleves: Eleves) -> None:
+    for (uai, _), eleve in eleves.items():
+        if eleve.present:
+            shown = next(iter(eleve.ine), "")
+            recompte.par_serie[uai][eleve.serie][shown] += 1
+            if eleve.classe is not None:
+                recompte.par_classe[uai][eleve.classe][shown] += 1
 
 
 def _count_students(
@@ -187,91 +198,3 @@ def _count_reports(recompte: Recompte, etats: Iterable[Etat], formations: Mappin
             refus_formation=by_state["REFUS_FORMATION"],
             demissions=by_state["DEMISSION"],
         )
-
-
-def read_series(nomenclature: Path) -> dict[str, str]:
-    """The série of each MEF of terminale, by its label; the others are left out."""
-    series = {}
-    for mef in etree.parse(BytesIO(_xml(nomenclature))).iterfind("DONNEES/MEFS/MEF"):
-        label = mef.findtext("LIBELLE_LONG") or ""
-        if found := _TECHNO.match(label):
-            series[mef.attrib["CODE_MEF"]] = str(found[1])
-        elif _GENERALE.match(label):
-            series[mef.attrib["CODE_MEF"]] = "GENERALE"
-        elif _PRO.match(label):
-            series[mef.attrib["CODE_MEF"]] = "PRO"
-    return {str(code): serie for code, serie in series.items()}
-
-
-def read_eleves(files: Iterable[Path], series: Mapping[str, str]) -> Eleves:
-    """The students of terminale of these files, those who have left included.
-
-    Raises:
-        ValueError: a student is present in two schools: this recount does not follow who moves.
-    """
-    eleves: Eleves = {}
-    for path in files:
-        root = etree.parse(BytesIO(_xml(path)))
-        uai = root.findtext("PARAMETRES/UAJ") or ""
-        exported = _day(root.findtext("PARAMETRES/DATE_EXPORT") or "")
-        before = {key for key, eleve in eleves.items() if key[0] == uai and eleve.present}
-        named = set()
-        for row in root.iterfind("DONNEES/ELEVES/ELEVE"):
-            serie = series.get(row.findtext("CODE_MEF") or "")
-            if serie is not None:
-                left = row.findtext("DATE_SORTIE")
-                ine = frozenset(filter(None, (row.findtext("INE_RNIE"), row.findtext("INE_BEA"))))
-                key = uai, str(row.attrib["ELEVE_ID"])
-                eleves[key] = Eleve(ine, serie, not left or _day(left) > exported)
-                named.add(key)
-        missing = before - named
-        if len(missing) <= max(5, len(before) / 5):
-            eleves |= {key: eleves[key]._replace(present=False) for key in missing}
-    seen = Counter(ine for eleve in eleves.values() if eleve.present for ine in eleve.ine)
-    if any(number > 1 for number in seen.values()):
-        raise ValueError("a student is present in two schools")
-    return eleves
-
-
-def last_states(files: Iterable[Path], session: int) -> Iterator[Etat]:
-    """The last state of each candidate of the session."""
-    last: dict[str, Etat] = {}
-    for path in files:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            etat: Etat = json.loads(line)
-            held = last.get(etat["candidat"])
-            if etat["session"] == session and (held is None or held["version"] < etat["version"]):
-                last[etat["candidat"]] = etat
-    yield from last.values()
-
-
-def read_offre(path: Path, session: int) -> dict[str, dict[str, str]]:
-    """The rows of the offer, by id of the formation."""
-    return {f"{session}/{row['cod_aff_form']}": row for row in _rows(path)}
-
-
-def read_academies(path: Path) -> dict[str, str]:
-    """The slug of the académie of each school."""
-    return {row["uai"]: _slug(row["academie"]) for row in _rows(path)}
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as text:
-        return list(csv.DictReader(text, delimiter=";"))
-
-
-def _slug(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z]+", "-", plain.lower()).strip("-")
-
-
-def _xml(path: Path) -> bytes:
-    if path.suffix != ".zip":
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        (name,) = archive.namelist()
-        return archive.read(name)
-
-
-def _day(text: str) -> date:
-    return datetime.strptime(text, "%d/%m/%Y").date()  # noqa: DTZ007 - a day, of no zone

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import recompte
-from tests.e2e.recompte import ChiffresRapport, Indicateurs, Recompte, read_series, recount
+from tests.e2e import lectures, recompte
+from tests.e2e.lectures import read_series
+from tests.e2e.recompte import ChiffresRapport, FormationOfferte, Indicateurs, Recompte, recount
 
 NOMENCLATURE = """<?xml version="1.0" encoding="ISO-8859-15"?>
 <BEE_NOMENCLATURES><DONNEES><MEFS>
@@ -24,11 +25,11 @@ NOMENCLATURE = """<?xml version="1.0" encoding="ISO-8859-15"?>
 <MEF CODE_MEF="20110019110"><LIBELLE_LONG>PREMIERE GENERALE</LIBELLE_LONG></MEF>
 </MEFS></DONNEES></BEE_NOMENCLATURES>
 """
-OFFRE = """cod_uai;fili;capa_fin;cod_aff_form
-0779000P;Licence;40;1
-0779000P;Licence_Las;20;2
-0779001R;PASS;100;3
-0779001R;BTS;12;4
+OFFRE = """cod_uai;lib_for_voe_ins;fili;capa_fin;cod_aff_form
+0779000P;Licence - Droit;Licence;40;1
+0779000P;Licence - Droit;Licence_Las;20;2
+0779001R;PASS;PASS;100;3
+0779001R;BTS - Tourisme;BTS;12;4
 """
 LYCEES = """academie;uai
 CRÉTEIL;0779000P
@@ -40,7 +41,13 @@ type Row = tuple[str, str] | tuple[str, str, str]
 
 
 def siecle(folder: Path, uai: str, name: str, *eleves: Row) -> Path:
-    """A file of students given as INE, MEF and, for who has left, the day."""
+    """A file of students given as INE, MEF and, for who has left, the day; their class is named after their MEF."""
+    structures = "".join(
+        f'<STRUCTURES_ELEVE ELEVE_ID="{ine}"><STRUCTURE><CODE_STRUCTURE>_G1</CODE_STRUCTURE><TYPE_STRUCTURE>G'
+        f"</TYPE_STRUCTURE></STRUCTURE><STRUCTURE><CODE_STRUCTURE>T{mef[:4]}</CODE_STRUCTURE><TYPE_STRUCTURE>D"
+        "</TYPE_STRUCTURE></STRUCTURE></STRUCTURES_ELEVE>"
+        for ine, mef, *_ in eleves
+    )
     rows = "".join(
         f'<ELEVE ELEVE_ID="{ine}"><INE_RNIE>{ine}</INE_RNIE><CODE_MEF>{mef}</CODE_MEF>'
         + "".join(f"<DATE_SORTIE>{day}</DATE_SORTIE>" for day in left)
@@ -50,7 +57,8 @@ def siecle(folder: Path, uai: str, name: str, *eleves: Row) -> Path:
     path = folder / f"{uai}-{name}.xml"
     path.write_text(
         f'<?xml version="1.0" encoding="ISO-8859-15"?><BEE_ELEVES><PARAMETRES><UAJ>{uai}</UAJ>'
-        f"<DATE_EXPORT>09/12/2024</DATE_EXPORT></PARAMETRES><DONNEES><ELEVES>{rows}</ELEVES></DONNEES></BEE_ELEVES>",
+        f"<DATE_EXPORT>09/12/2024</DATE_EXPORT></PARAMETRES><DONNEES><ELEVES>{rows}</ELEVES>"
+        f"<STRUCTURES>{structures}</STRUCTURES></DONNEES></BEE_ELEVES>",
         encoding="iso-8859-15",
     )
     return path
@@ -195,6 +203,26 @@ def test_a_report_counts_the_candidates_with_a_confirmed_wish_wherever_they_come
     }
 
 
+def test_the_formations_of_an_establishment_are_its_rows_of_the_offer(entree: Entree) -> None:
+    assert entree.recount().formations == {
+        "0779000P": {
+            "2025/1": FormationOfferte("Licence - Droit", 40),
+            "2025/2": FormationOfferte("Licence - Droit", 20),
+        },
+        "0779001R": {"2025/3": FormationOfferte("PASS", 100), "2025/4": FormationOfferte("BTS - Tourisme", 12)},
+    }
+
+
+def test_the_students_of_a_school_are_listed_by_class_and_by_serie_without_those_who_have_left(entree: Entree) -> None:
+    entree.files.append(siecle(entree.folder, "0779000P", "2", ("G1", GENERALE, "02/12/2024"), ("G7", GENERALE)))
+    found = entree.recount()
+    generale, stmg = Counter(f"G{n}" for n in range(2, 8)), Counter(["T1"])
+    # A complement: those whom the second file does not name have not left.
+    assert found.par_classe["0779000P"] == {"T2021": generale, "T2123": stmg}
+    assert found.par_serie["0779000P"] == {"GENERALE": generale, "STMG": stmg}
+    assert found.par_classe["0139000A"] == {"T2472": Counter(["P1"])}
+
+
 def test_a_file_is_read_from_its_zip_too(entree: Entree) -> None:
     zipped = entree.folder / "ExportXML_ElevesSansAdresses.zip"
     with zipfile.ZipFile(zipped, "w") as archive:
@@ -211,14 +239,16 @@ def test_a_student_who_is_present_in_two_schools_is_not_counted_silently_twice(e
 
 
 def test_it_imports_nothing_of_the_platform() -> None:
-    def imported() -> Iterator[str]:
-        for node in ast.walk(ast.parse(Path(str(recompte.__file__)).read_text(encoding="utf-8"))):
+    def imported(path: str | None) -> Iterator[str]:
+        for node in ast.walk(ast.parse(Path(str(path)).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
                 yield node.module or "."
 
-    assert {name.partition(".")[0] for name in imported()} <= {*sys.stdlib_module_names, "lxml"}
+    of_others = {*sys.stdlib_module_names, "lxml"}
+    assert {name.partition(".")[0] for name in imported(lectures.__file__)} <= of_others
+    assert {name.partition(".")[0] for name in imported(recompte.__file__) if name != "tests.e2e.lectures"} <= of_others
 
 
 @pytest.mark.donnees_reelles
