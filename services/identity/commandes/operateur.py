@@ -40,13 +40,12 @@ def run[T](command: Callable[[Deps], Awaitable[T]]) -> T:
         try:
             await open_keys(deps, local=settings.mode is Mode.LOCAL)
             return await command(deps)
+        except (KeysMissing, Unopenable, SecretsDeDemonstration) as error:
+            raise SystemExit(str(error)) from None
         finally:
             deps.hasher.close()
 
-    try:
-        return COMMANDS.run(body)
-    except (KeysMissing, Unopenable, SecretsDeDemonstration) as error:
-        raise SystemExit(str(error)) from None
+    return COMMANDS.run(body)
 
 
 def read_password(*, from_stdin: bool, file: Path | None) -> str | None:
