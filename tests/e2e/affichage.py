@@ -1,5 +1,6 @@
 """What each head is shown of its school, beside its académie and the nation, held against the recount."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,12 +15,14 @@ OPERATION = """
 query($uai: ID!) {
   etablissement(uai: $uai) {
     eleves(first: 1) { totalCount }
-    classes { effectif }
+    classes { code effectif }
     indicateurs { nomAcademie etablissement { ...Tous } academie { ...Tous } nation { ...Tous } }
-    formations(first: 100) { edges { node { id capacite rapport { chiffres {
-      places voeuxConfirmes propositions acceptes enAttente refusFormation demissions
-    } } } } }
+    formations(first: 100) { totalCount edges { node { id libelle capacite rapport { chiffres { ...Rapport } } } } }
   }
+  rapports(uai: $uai, first: 100) { totalCount edges { node { libelle formation { id } chiffres { ...Rapport } } } }
+}
+fragment Rapport on ChiffresRapport {
+  places voeuxConfirmes propositions acceptes enAttente refusFormation demissions
 }
 fragment Tous on Indicateurs { candidaturesEnAttente voeuxEnAttente ensemble { ...Chiffres } series { ...Chiffres } }
 fragment Chiffres on ChiffresIndicateurs {
@@ -44,9 +47,27 @@ _RATES = {
 }
 """Each rate, with the figure that is over another."""
 
+_CHIFFRES = {
+    "places": "places",
+    "voeuxConfirmes": "voeux_confirmes",
+    "propositions": "propositions",
+    "acceptes": "acceptes",
+    "enAttente": "en_attente",
+    "refusFormation": "refus_formation",
+    "demissions": "demissions",
+}
+"""Each figure of a report, likewise."""
+_LISTE = """
+query($uai: ID!, $classe: String, $serie: Serie, $after: String) {
+  eleves(uai: $uai, classe: $classe, serie: $serie, first: 100, after: $after) {
+    totalCount pageInfo { hasNextPage endCursor } edges { node { ine classe serie } }
+  }
+}
+"""
+
 type Ligne = dict[str, Any]
 type Etablissements = Mapping[str, dict[str, Any]]
-"""What is shown of each school to its own head, by UAI."""
+"""What is shown of each school to its own head, by UAI; with `rapports`, what is listed of its reports."""
 
 
 async def frontend(up: Up, court: str) -> Frontend:
@@ -60,7 +81,7 @@ async def show(heads: Mapping[str, Frontend]) -> dict[str, dict[str, Any]]:
     for uai, client in heads.items():
         answer = await client.ask(OPERATION, uai=uai)
         assert "errors" not in answer, answer["errors"]
-        found[uai] = answer["data"]["etablissement"]
+        found[uai] = {**answer["data"]["etablissement"], "rapports": answer["data"]["rapports"]}
     return found
 
 
@@ -71,7 +92,7 @@ def has_followed(shown: Etablissements, expected: Recompte) -> bool:
     return all(
         _is_told(found["indicateurs"]["etablissement"]["ensemble"], expected.lycee(uai))
         and _is_told(found["indicateurs"]["nation"]["ensemble"], expected.nation())
-        and _told(found) == sum(expected.rapports[id].voeux_confirmes for id in drafts(found))
+        and drafts(found) == _drafts_of(uai, expected)
         for uai, found in shown.items()
     )
 
@@ -81,13 +102,25 @@ def _is_told(row: Ligne, expected: Indicateurs) -> bool:
 
 
 def drafts(etablissement: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """The figures of the draft of each formation."""
-    edges = etablissement["formations"]["edges"]
-    return {edge["node"]["id"]: edge["node"]["rapport"]["chiffres"] for edge in edges}
+    """The figures of the draft of each formation, as the list of reports has them."""
+    return {node["formation"]["id"]: node["chiffres"] for node in _rapports(etablissement)}
 
 
-def _told(etablissement: Mapping[str, Any]) -> int:
-    return sum(chiffres["voeuxConfirmes"] for chiffres in drafts(etablissement).values())
+def _rapports(etablissement: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return _nodes(etablissement["rapports"])
+
+
+def _nodes(page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All of a list that is shown on one page."""
+    assert page["totalCount"] == len(page["edges"])
+    return [edge["node"] for edge in page["edges"]]
+
+
+def _drafts_of(uai: str, expected: Recompte) -> dict[str, dict[str, int]]:
+    return {
+        id: {shown: getattr(expected.rapports[id], name) for shown, name in _CHIFFRES.items()}
+        for id in expected.formations[uai]
+    }
 
 
 def read_figures(row: Ligne) -> Indicateurs:
@@ -95,19 +128,45 @@ def read_figures(row: Ligne) -> Indicateurs:
     return Indicateurs(**{name: row[shown] for shown, name in _FIGURES.items()})
 
 
-def require_drafts(etablissement: Mapping[str, Any], expected: Recompte) -> None:
-    """Every figure of every draft is the recount's."""
-    for id, chiffres in drafts(etablissement).items():
-        counted = expected.rapports[id]
-        assert chiffres == {
-            "places": counted.places,
-            "voeuxConfirmes": counted.voeux_confirmes,
-            "propositions": counted.propositions,
-            "acceptes": counted.acceptes,
-            "enAttente": counted.en_attente,
-            "refusFormation": counted.refus_formation,
-            "demissions": counted.demissions,
-        }
+def require_offer(uai: str, etablissement: Mapping[str, Any], expected: Recompte) -> None:
+    """The formations are those of the offer, and every figure of every draft is the recount's: as the field of its
+    formation and in the list of reports.
+    """
+    formations = _nodes(etablissement["formations"])
+    shown = {node["id"]: (node["libelle"], node["capacite"]) for node in formations}
+    assert shown == expected.formations[uai]
+    assert {node["id"]: node["rapport"]["chiffres"] for node in formations} == _drafts_of(uai, expected)
+    listed = {
+        node["formation"]["id"]: (node["libelle"], node["chiffres"]["places"]) for node in _rapports(etablissement)
+    }
+    assert listed == expected.formations[uai]
+    assert drafts(etablissement) == _drafts_of(uai, expected)
+
+
+async def require_students(client: Frontend, uai: str, etablissement: Mapping[str, Any], expected: Recompte) -> None:
+    """The students present are those of the files: how many, in which classes, and who is listed of each and of each
+    série.
+    """
+    classes, series = expected.par_classe[uai], expected.par_serie[uai]
+    assert etablissement["eleves"]["totalCount"] == sum(eleves.total() for eleves in series.values())
+    shown = {classe["code"]: classe["effectif"] for classe in etablissement["classes"]}
+    assert shown == {code: eleves.total() for code, eleves in classes.items()}
+    assert {code: await _listed(client, uai, classe=code) for code in classes} == classes
+    assert {serie: await _listed(client, uai, serie=serie) for serie in series} == series
+
+
+async def _listed(client: Frontend, uai: str, **only: str) -> Counter[str]:
+    """Who is listed of a class or of a série, by INE, page after page."""
+    found: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    while page["pageInfo"]["hasNextPage"]:
+        answer = await client.ask(_LISTE, uai=uai, after=page["pageInfo"]["endCursor"], **only)
+        assert "errors" not in answer, answer["errors"]
+        page = answer["data"]["eleves"]
+        found += [edge["node"] for edge in page["edges"]]
+    assert page["totalCount"] == len(found)
+    assert all(eleve[name] == value for eleve in found for name, value in only.items())
+    return Counter(eleve["ine"] or "" for eleve in found)
 
 
 def require_exact(place: Mapping[str, Any], expected: Mapping[str, Indicateurs]) -> None:

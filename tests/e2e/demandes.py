@@ -18,6 +18,7 @@ query Tout($uai: ID!) {
     formations(first: 5) { edges { node { id libelle rapport { etat chiffres { places voeuxConfirmes } } } } }
   }
   eleves(uai: $uai, first: 5) { totalCount edges { node { nom classe } } }
+  rapports(uai: $uai, first: 5) { totalCount edges { node { libelle etat chiffres { places voeuxConfirmes } } } }
   indicateurs(uai: $uai) { etablissement { ensemble { vivier inscrits } } nation { ensemble { vivier inscrits } } }
 }
 """

@@ -26,9 +26,10 @@ from tests.e2e.affichage import (
     frontend,
     has_followed,
     read_figures,
-    require_drafts,
     require_exact,
     require_no_small_rest,
+    require_offer,
+    require_students,
     series_of,
     show,
 )
@@ -133,8 +134,8 @@ async def require_shown(up: Up, files: Files, expected: Recompte) -> None:
     for uai, etablissement in shown.items():
         found, own = etablissement["indicateurs"], series_of(expected, "lycee", uai)
         require_exact(found["etablissement"], own)
-        require_drafts(etablissement, expected)
-        assert found["etablissement"]["ensemble"]["vivier"] == etablissement["eleves"]["totalCount"]
+        require_offer(uai, etablissement, expected)
+        await require_students(heads[uai], uai, etablissement, expected)
         academie = "rennes" if uai == far else "creteil"
         compared.compare(found["academie"], series_of(expected, "academie", academie), connus=own)
         compared.compare(found["nation"], series_of(expected, "nation", ""), connus=own)

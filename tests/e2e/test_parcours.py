@@ -17,12 +17,14 @@ from tests.e2e.affichage import (
     frontend,
     has_followed,
     read_figures,
-    require_drafts,
     require_exact,
     require_no_small_rest,
+    require_offer,
+    require_students,
     series_of,
     show,
 )
+from tests.e2e.depots import Frontend
 from tests.e2e.fichiers import Files, read_demonstration
 from tests.e2e.recompte import Indicateurs
 from tests.e2e.running import Up, path_to_root
@@ -41,13 +43,18 @@ async def files(up: Up) -> Files:
 
 
 @pytest.fixture(scope="module")
-async def shown(up: Up, files: Files) -> dict[str, dict[str, Any]]:
+async def heads(up: Up, files: Files) -> dict[str, Frontend]:
+    """The heads, signed in, by the UAI of their school."""
+    return {uai: await frontend(up, court) for uai, court in zip(schools(files), HEADS, strict=True)}
+
+
+@pytest.fixture(scope="module")
+async def shown(up: Up, files: Files, heads: dict[str, Frontend]) -> dict[str, dict[str, Any]]:
     """What each head is shown of its school, once the last file is sent and everything has followed."""
     ici, *_ = files.lycees
     administrator = await frontend(up, "administrateur")
     packed = {path.name: path.read_bytes() for path in sorted(files.a_deposer.parent.iterdir())}
     assert (await administrator.ended(await administrator.deposit(ici, packed)))["etat"] == "TERMINE"
-    heads = {uai: await frontend(up, court) for uai, court in zip(schools(files), HEADS, strict=True)}
     expected = files.recount()
 
     async def followed() -> dict[str, dict[str, Any]] | None:
@@ -74,9 +81,20 @@ async def test_a_heads_own_figures_are_those_of_the_files_in_total_and_by_serie(
     for uai, etablissement in shown.items():
         own = etablissement["indicateurs"]["etablissement"]
         require_exact(own, series_of(expected, "lycee", uai))
-        assert own["ensemble"]["vivier"] == etablissement["eleves"]["totalCount"] == files.lycees[uai]
-        assert sum(classe["effectif"] for classe in etablissement["classes"]) == files.lycees[uai]
+        assert own["ensemble"]["vivier"] == files.lycees[uai]
         assert own["candidaturesEnAttente"] == own["voeuxEnAttente"] == 0
+        around = [etablissement["indicateurs"][place] for place in ("academie", "nation")]
+        assert {(place["candidaturesEnAttente"], place["voeuxEnAttente"]) for place in around} == {(None, None)}
+
+
+async def test_a_heads_students_are_those_of_the_files_by_class_and_by_serie(
+    files: Files, heads: dict[str, Frontend], shown: dict[str, dict[str, Any]]
+) -> None:
+    expected = files.recount()
+    for uai, etablissement in shown.items():
+        assert len(expected.par_classe[uai]) > 1
+        assert len(expected.par_serie[uai]) > 1
+        await require_students(heads[uai], uai, etablissement, expected)
 
 
 async def test_each_academies_and_the_nations_figures_are_those_of_the_files_where_they_are_shown(
@@ -119,12 +137,12 @@ async def test_a_window_that_one_academie_was_given_opens_nothing_for_another(up
     assert "02/02/2025" in refus["message"]
 
 
-async def test_each_drafts_figures_are_those_of_the_candidates_files(
+async def test_a_heads_formations_are_those_of_the_offer_and_each_drafts_figures_those_of_the_candidates_files(
     files: Files, shown: dict[str, dict[str, Any]]
 ) -> None:
     expected = files.recount()
-    for etablissement in shown.values():
-        require_drafts(etablissement, expected)
+    for uai, etablissement in shown.items():
+        require_offer(uai, etablissement, expected)
     found = [chiffres for etablissement in shown.values() for chiffres in drafts(etablissement).values()]
     assert len(found) > 10
     assert sum(chiffres["acceptes"] for chiffres in found) > 0

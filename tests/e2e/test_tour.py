@@ -17,6 +17,7 @@ from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.processes import ROOT
 from kit.testing.waiting import eventually
 from tests.e2e.demandes import DEPOSER, OPERATION, UAI, ask, jetons
+from tests.e2e.fichiers import read_demonstration
 from tests.e2e.running import Up
 from tests.e2e.sorties import collect, find_words, read_records
 
@@ -158,21 +159,47 @@ async def deposit(up: Up, token: str) -> str:
 
 async def test_with_one_service_away_the_others_are_answered_and_what_is_missing_is_said(up: Up) -> None:
     token = (await jetons(up, "chef")).access_token
-    roots = {"identity": "moi", "offre": "etablissement", "eleves": "eleves", "pilotage": "indicateurs"}
-    for name in (*roots, "rapports"):
+    counted = (await read_demonstration(up.folder / "demonstration")).recount()
+    told = [
+        (f.libelle, id, f.capacite, counted.rapports[id].voeux_confirmes) for id, f in counted.formations[UAI].items()
+    ]
+    expected = [(libelle, places, voeux) for libelle, _, places, voeux in sorted(told)[:5]]
+
+    async def followed() -> bool:
+        return drafts((await ask(up, token, OPERATION, uai=UAI))["data"]) == expected
+
+    await eventually(followed, within=60)
+    roots = {
+        "identity": "moi",
+        "offre": "etablissement",
+        "eleves": "eleves",
+        "pilotage": "indicateurs",
+        "rapports": "rapports",
+    }
+    for name, root in roots.items():
         process = find(name, up.process.pid)
         process.suspend()
         try:
             answer = await ask(up, token, OPERATION, uai=UAI)
         finally:
             process.resume()
-        assert {root for root, found in answer["data"].items() if found is None} == {roots.get(name)} - {None}
+        data = answer["data"]
+        assert {key for key, found in data.items() if found is None} == {root}
         if name == "rapports":
-            edges = answer["data"]["etablissement"]["formations"]["edges"]
+            edges = data["etablissement"]["formations"]["edges"]
             assert [edge["node"]["rapport"] for edge in edges] == [None] * 5
-        missing = [error for error in answer["errors"] if error["extensions"].get("service") == name]
-        assert missing
-        assert missing[0]["extensions"]["code"] == "SERVICE_INDISPONIBLE"
+        else:
+            assert drafts(data) == expected
+        assert answer["errors"]
+        assert {(e["extensions"]["service"], e["extensions"]["code"]) for e in answer["errors"]} == {
+            (name, "SERVICE_INDISPONIBLE")
+        }
+
+
+def drafts(data: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """Of each draft that is listed, its formation, its places and its wishes."""
+    nodes = [edge["node"] for edge in data["rapports"]["edges"]]
+    return [(node["libelle"], node["chiffres"]["places"], node["chiffres"]["voeuxConfirmes"]) for node in nodes]
 
 
 def find(name: str, supervisor: int) -> psutil.Process:
