@@ -7,18 +7,19 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from generateur.ecoles import alter, generate_ecole
+from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.offre import generate, write_lycees, write_offre
 from generateur.siecle import write_eleves
 from infra.local.connexion import Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.platform import Platform, read_settings
 from infra.local.processes import free_ports
-from kit.mongo import Database, open_database
+from kit.mongo import Database, Document, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
 from tests.e2e.depots import Frontend
@@ -110,27 +111,47 @@ async def find_frontend(platform: Platform) -> Frontend:
     return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)
 
 
+def said(lycee: Ecole) -> dict[str, tuple[object, ...]]:
+    """What a file says of each student, by INE."""
+    return {e.ine_rnie: (e.nom, e.prenoms, e.classe, e.serie, e.bourse is not None) for e in lycee.eleves}
+
+
+def kept(document: Document) -> tuple[object, ...]:
+    """The same of a student as `eleves` keeps it."""
+    siecle = document["siecle"]
+    return siecle["nom"], tuple(siecle["prenoms"]), siecle["classe"], siecle["serie"], siecle["boursier"]
+
+
 async def test_killing_any_process_while_students_are_imported_loses_nothing(platform: Platform) -> None:
     uri = platform.settings.ports.mongodb_uri
     source, reader = open_database(uri, "eleves"), open_database(uri, "pilotage")
+
+    async def is_under_way(id: str) -> bool:
+        """Whether some chunks of the import are applied, and others are not."""
+        found = await source.imports.find_one({"_id": id})
+        return found is not None and found["etat"] == "EN_COURS" and sum(found["travail"]["appliques"].values()) > 0
+
     frontend = await find_frontend(platform)
     lycee = replace(generate_ecole(UAI, session=2025, terminales=900, seed=7), exportee_le=datetime(2025, 1, 6, 8, 0))  # noqa: DTZ001
     for number, victim in enumerate(("eleves", "mongodb", "kafka", "pilotage", "identity", "gateway")):
         lycee = alter(lycee, part=0.5, seed=number, departs=10, arrivees=15)
         id = await frontend.deposit(UAI, {"Eleves.xml": write_eleves(lycee)})
+        await eventually(partial(is_under_way, id), every=0.005)
         platform.supervisor.kill9(victim)
+        assert victim != "eleves" or await is_under_way(id), "it was over before the process was killed"
         await platform.supervisor.restart(victim)
-        assert (await frontend.ended(id))["etat"] == "TERMINE"
-        present = {d["_id"] for d in await source.eleves.find({"uai": UAI, "parti_le": None}).to_list(None)}
-        assert len(present) == len(lycee.eleves)
+        assert (await frontend.ended(id, within=120))["etat"] == "TERMINE"
+        present = await source.eleves.find({"uai": UAI, "parti_le": None}).to_list(None)
+        assert {document["siecle"]["ine_rnie"]: kept(document) for document in present} == said(lycee)
+        series = {document["_id"]: document["siecle"]["serie"] for document in present}
 
-        async def caught_up(expected: set[str] = present) -> bool:
+        async def caught_up(expected: dict[str, str] = series) -> bool:
             seen = await reader.eleves.find({"uai": UAI, "present": True}).to_list(None)
-            return {document["_id"] for document in seen} == expected
+            return {document["_id"]: document["serie"] for document in seen} == expected
 
         await eventually(caught_up, within=90)
 
-        async def counted(expected: int = len(present)) -> bool:
+        async def counted(expected: int = len(series)) -> bool:
             answer = await frontend.ask(_VIVIER, uai=UAI)
             return bool(answer["data"]["indicateurs"]["etablissement"]["ensemble"]["vivier"] == expected)
 
