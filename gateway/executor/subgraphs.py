@@ -12,6 +12,8 @@ from gateway.executor.failures import Data
 from gateway.measures import Measures
 
 _tracer = trace.get_tracer(__name__)
+_KEEP_ALIVE_SECONDS = 30
+"""Shorter than subgraphs keep an idle connection: a request sent on one that they are just closing would be lost."""
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
@@ -39,7 +41,7 @@ class Subgraphs:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=60)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=_KEEP_ALIVE_SECONDS)
         self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout)
         return self
 

@@ -25,6 +25,10 @@ from kit.settings import ServiceSettings
 from kit.telemetry.metrics import configure_metrics
 from kit.telemetry.tracing import configure_tracing, shut_down_last
 
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than the gateway and the proxies keep an idle connection: a request sent on one that is just being closed here
+would be lost, and its service be said to be away."""
+
 _log = get_logger(__name__)
 
 
@@ -67,6 +71,7 @@ class Commands[S: ServiceSettings]:
                     forwarded_allow_ips=list(settings.proxys_de_confiance),
                     server_header=False,
                     timeout_graceful_shutdown=5,
+                    timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 )
 
         @group.command("migrer", help="Bring the store up to date (collections, indexes, migrations).")
