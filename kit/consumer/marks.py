@@ -1,10 +1,11 @@
 """Marks: what must be computed again, and the loop that computes it (architecture §4, « Indicators »).
 
-A mark is written in the transaction of the change, and deleted in the transaction that computes from what it sees. So a
-change and its mark are seen together or not at all, and a mark that came during a computation outlives it: whatever
+A mark is written in the transaction of the change, so the two are seen together or not at all; it is deleted by name
+once a computation is done that began after it was read. A mark that came meanwhile has another name and stays: whatever
 crashes or pauses, and for however long, no change stays uncounted. (A mark written apart, before the change, is taken
-and deleted by a computation that does not see the change yet, once the writer pauses longer than the debounce.)
-Marks are only ever inserted and deleted, so writers are in nobody's way.
+by a computation that does not see the change yet, once the writer pauses longer than the debounce.)
+A transaction writes one mark, whatever the number of its keys, and nobody changes one: writers are in nobody's way, and
+the store has few rows to write and to forget.
 """
 
 import asyncio
@@ -12,25 +13,29 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 
 from opentelemetry import metrics
-from pymongo import DeleteMany
+from pymongo.read_concern import ReadConcern
 from ulid import ULID
 
 from kit.errors import Unavailable
 from kit.logs import get_logger
 from kit.mongo import leases
-from kit.mongo.collections import Collection, Database, Index
+from kit.mongo.collections import Collection, Database, Document, Index
 from kit.mongo.connection import is_away
 from kit.mongo.transactions import Transaction, Transactor
 
 type Recompute = Callable[[Transaction, Sequence[str]], Awaitable[None]]
 
-_KEY, _SINCE = "cle", "depuis"
+_KEYS, _SINCE = "cles", "depuis"
 _DEBOUNCE = timedelta(seconds=1)
 _BATCH = 50
+_KEYS_IN_A_MARK = 1000
+_MARKS_IN_A_TURN = 500
 _LEASE = timedelta(seconds=10)
 _POLL_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _ASIDE_SECONDS = 1.0
 """How long a key that cannot be computed is left alone before it is tried again."""
@@ -45,8 +50,8 @@ def marks(name: str, *, purpose: str) -> Collection:
     """The collection of the marks of one kind of thing; keys name no person."""
     return Collection(
         name=name,
-        required={_KEY: "string", _SINCE: "date"},
-        indexes=(Index(keys={_SINCE: 1}), Index(keys={_KEY: 1})),
+        required={_KEYS: "array", _SINCE: "date"},
+        indexes=(Index(keys={_SINCE: 1}),),
         purpose=purpose,
         readers="le service",
         kept="jusqu'au calcul, soit une seconde environ",
@@ -55,16 +60,20 @@ def marks(name: str, *, purpose: str) -> Collection:
 
 async def mark(transaction: Transaction, collection: str, keys: Iterable[str]) -> None:
     """Have each of `keys` computed again, if the transaction commits."""
-    now = datetime.now(UTC)
-    rows = [{_KEY: key, _SINCE: now} for key in sorted(set(keys))]
+    await _write(transaction, collection, keys, since=datetime.now(UTC))
+
+
+async def _write(transaction: Transaction, collection: str, keys: Iterable[str], *, since: datetime) -> None:
+    together = batched(sorted(set(keys)), _KEYS_IN_A_MARK, strict=False)
+    rows: list[Document] = [{_KEYS: list(some), _SINCE: since} for some in together]
     if rows:
         await transaction[collection].insert_many(rows, session=transaction.session, ordered=False)
 
 
 async def waiting(transaction: Transaction, collection: str, keys: Sequence[str]) -> set[str]:
     """Those of `keys` that are still to be computed."""
-    rows = transaction[collection].find({_KEY: {"$in": list(keys)}}, {_KEY: 1}, session=transaction.session)
-    return {row[_KEY] for row in await rows.to_list(None)}
+    rows = transaction[collection].find({_KEYS: {"$in": list(keys)}}, session=transaction.session)
+    return {key for row in await rows.to_list(None) for key in row[_KEYS]} & set(keys)
 
 
 def transactions(database: Database) -> Transactor[Transaction]:
@@ -76,11 +85,26 @@ async def _refuse(_transaction: Transaction) -> None:
     raise TypeError("what is computed from the events of others is not published from here")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """Marks that are due, and what is to be computed for them."""
+
+    marks: Sequence[object]
+    keys: Sequence[str]
+    aside: Sequence[str]
+    since: datetime
+
+
+class _LeaseLost(Exception):
+    """Another process computes now."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Recomputer:
     """Computes what is marked, `debounce` after its first mark, until cancelled.
 
-    One process does so at a time, by lease: that spares work, while it is the transactions that keep results right.
+    One process does so at a time: each computation renews the lease in its own transaction, so that one that was begun
+    under a lease lost since, however long it paused, cannot write over a newer one.
 
     Args:
         collection: of the marks.
@@ -98,75 +122,113 @@ class Recomputer:
     _aside: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Compute for ever; what fails is said and tried again, and its marks stay."""
-        led = False
+        """Compute for ever; what fails is said and tried again, and its marks stay.
+
+        While changes keep coming the same keys are marked again and again: between two turns the store is left to the
+        others for as long as the turn took, a few seconds at most.
+        """
         try:
             while True:
-                pause = _POLL_SECONDS
+                began, pause = time.monotonic(), _POLL_SECONDS
                 try:
-                    keys = await self._due()
-                    if keys and await leases.acquire(self.database, self._lease, self.holder, _LEASE):
-                        led = True
-                        await self._compute_apart(keys)
-                        pause = 0
+                    if await self._turn():
+                        pause = min(max(_POLL_SECONDS, time.monotonic() - began), _LONGEST_PAUSE_SECONDS)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the marks stay and the service goes on
                     _log.warning("recompute_failed", marks=self.collection, exc_info=error)
                     pause = _RETRY_SECONDS
                 await asyncio.sleep(pause)
         finally:
-            if led:
-                await leases.release(self.database, self._lease, self.holder)
+            await leases.release(self.database, self._lease, self.holder)
 
     async def turn(self) -> int:
-        """Compute one batch of what is due, whoever leads; return how many keys."""
-        keys = await self._due()
-        if keys:
-            await self._compute(keys)
-        return len(keys)
+        """Compute what is due, unless another process is at it; return how many keys."""
+        try:
+            return await self._turn()
+        finally:
+            await leases.release(self.database, self._lease, self.holder)
+
+    async def _turn(self) -> int:
+        due = await self._due()
+        if due is None or not await leases.acquire(self.database, self._lease, self.holder, _LEASE):
+            return 0
+        try:
+            failed = [key for keys in batched(due.keys, self.batch, strict=False) for key in await self._try(keys)]
+            await self._settle(due, [*failed, *due.aside])
+        except _LeaseLost:
+            _log.info("recompute_left_to_another", marks=self.collection)
+            return 0
+        return len(due.keys) - len(failed)
 
     @property
     def _lease(self) -> str:
         return f"{self.collection}.calcul"
 
-    async def _due(self) -> Sequence[str]:
+    async def _due(self) -> _Due | None:
+        """The oldest marks that are due: of what every later snapshot sees, so that it is computed with its change."""
         now = datetime.now(UTC)
-        ripe = self.database[self.collection].find({_SINCE: {"$lte": now - self.debounce}})
-        # A key may have many marks: more are read than are wanted of keys, and the rest waits for the next turn.
-        rows = await ripe.sort(_SINCE, 1).limit(20 * self.batch).to_list(None)
+        seen_by_all = self.database[self.collection].with_options(read_concern=ReadConcern("majority"))
+        ripe = seen_by_all.find({_SINCE: {"$lte": now - self.debounce}}).sort(_SINCE, 1).limit(_MARKS_IN_A_TURN)
+        rows = await ripe.to_list(None)
         _AGE.set((now - rows[0][_SINCE]).total_seconds() if rows else 0, {"collection": self.collection})
-        return [key for key in dict.fromkeys(row[_KEY] for row in rows) if not self._is_aside(key)][: self.batch]
+        aside = self._left_aside()
+        taken = [row for row in rows if not aside.issuperset(row[_KEYS])]
+        if not taken:
+            return None
+        keys = dict.fromkeys(key for row in taken for key in row[_KEYS])
+        return _Due(
+            marks=[row["_id"] for row in taken],
+            keys=[key for key in keys if key not in aside],
+            aside=[key for key in keys if key in aside],
+            since=taken[0][_SINCE],
+        )
 
-    def _is_aside(self, key: str) -> bool:
-        if time.monotonic() < self._aside.get(key, 0.0):
-            return True
-        self._aside.pop(key, None)
-        return False
+    def _left_aside(self) -> set[str]:
+        now = time.monotonic()
+        self._aside = {key: until for key, until in self._aside.items() if now < until}
+        return set(self._aside)
 
-    async def _compute_apart(self, keys: Sequence[str]) -> None:
-        """Compute them together; or, where one cannot be, each by itself, so that it holds no other back."""
+    async def _try(self, keys: Sequence[str]) -> Sequence[str]:
+        """Compute them together; or, where one cannot be, each by itself, so that it holds no other back.
+
+        Returns:
+            Those that could not be computed.
+        """
         try:
             await self._compute(keys)
         except Exception as error:
-            if isinstance(error, Unavailable) or is_away(error):
+            if _is_of_the_store(error):
                 raise
-            _log.warning("recompute_apart", marks=self.collection, keys=len(keys), exc_info=error)
-            await self._compute_each(keys)
-
-    async def _compute_each(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            try:
-                await self._compute([key])
-            except Exception as error:
-                if isinstance(error, Unavailable) or is_away(error):
-                    raise
-                _log.warning("recompute_failed", marks=self.collection, exc_info=error)
-                self._aside[key] = time.monotonic() + _ASIDE_SECONDS
+            _log.warning("recompute_failed", marks=self.collection, keys=len(keys), exc_info=error)
+            if len(keys) > 1:
+                return [key for one in keys for key in await self._try([one])]
+            self._aside[keys[0]] = time.monotonic() + _ASIDE_SECONDS
+            return keys
+        return ()
 
     async def _compute(self, keys: Sequence[str]) -> None:
         async def body(transaction: Transaction) -> None:
-            # First, so that the snapshot in which results are read begins here: a later mark is not in it, and stays.
-            taken = [DeleteMany({_KEY: key}) for key in keys]
-            await transaction[self.collection].bulk_write(taken, ordered=False, session=transaction.session)
+            await self._lead(transaction)
             await self.recompute(transaction, keys)
 
         await transactions(self.database)(body)
+
+    async def _settle(self, due: _Due, remaining: Sequence[str]) -> None:
+        """Forget the marks, but for the keys that are still to be computed."""
+
+        async def body(transaction: Transaction) -> None:
+            await self._lead(transaction)
+            await transaction[self.collection].delete_many(
+                {"_id": {"$in": list(due.marks)}}, session=transaction.session
+            )
+            await _write(transaction, self.collection, remaining, since=due.since)
+
+        await transactions(self.database)(body)
+
+    async def _lead(self, transaction: Transaction) -> None:
+        if not await leases.renew(self.database, self._lease, self.holder, _LEASE, transaction.session):
+            raise _LeaseLost
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether it says nothing of the keys: the next turn tries again."""
+    return isinstance(error, Unavailable | _LeaseLost) or is_away(error)

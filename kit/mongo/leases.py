@@ -19,7 +19,10 @@ _log = get_logger(__name__)
 
 
 async def acquire(database: Database, name: str, holder: str, duration: timedelta) -> bool:
-    """Take or renew the lease `name` for `holder`; False while another holds it."""
+    """Take or renew the lease `name` for `holder`; False while another holds it.
+
+    Also False when the store answered so late that the lease given is over by now: another may hold it already.
+    """
     now = datetime.now(UTC)
     mine_or_expired = {"_id": name, "$or": [{"titulaire": holder}, {"expire_le": {"$lt": now}}]}
     try:
@@ -28,7 +31,7 @@ async def acquire(database: Database, name: str, holder: str, duration: timedelt
         )
     except DuplicateKeyError:
         return False
-    return True
+    return datetime.now(UTC) < now + duration
 
 
 async def renew(database: Database, name: str, holder: str, duration: timedelta, session: Session) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from kit.consumer.messages import Received, decode
 from kit.errors import NotFound, Unauthenticated
 from kit.mongo import open_database
+from kit.mongo.leases import LEASES
 from kit.rpc.client import Peer, open_peer
 from kit.rpc.tls import channel_credentials
 from kit.testing.forwarding import forwarding
@@ -130,6 +131,13 @@ async def test_a_heart_beats_each_second_in_one_process_only(
 ) -> None:
     # On a busy machine the first may stand still for longer than its own lease, which the second then takes.
     monkeypatch.setattr("services.identity.battements._LEASE", timedelta(seconds=60))
+    leases = identity.deps.database[LEASES.name]
+
+    async def held_for_long() -> bool:
+        soon = datetime.now(UTC) + timedelta(seconds=30)
+        return await leases.find_one({"_id": "battements", "expire_le": {"$gt": soon}}) is not None
+
+    await eventually(held_for_long)
     second = Battements.of(identity.settings, identity.deps.database, identity.deps.trousseau)
     task = asyncio.create_task(second.run())
 

@@ -83,17 +83,13 @@ async def compute_chiffres(transaction: Transaction, formations: Sequence[str]) 
 
 
 async def _count(transaction: Transaction, formations: Sequence[str]) -> dict[str, Candidatures]:
-    return count([voeux for formation in formations for voeux in await _alike(transaction, formation)])
-
-
-async def _alike(transaction: Transaction, formation: str) -> list[tuple[Voeu, int]]:
-    """The wishes for a formation, by how they stand: what comes here does not grow with the candidates."""
-    its = {"$match": {"voeux.formation": formation}}
+    """The wishes are counted by how they stand, there: what comes here does not grow with the candidates."""
+    theirs = {"$match": {"voeux.formation": {"$in": list(formations)}}}
     groups = transaction[CANDIDATURES.name].aggregate(
-        [its, {"$unwind": "$voeux"}, its, {"$group": {"_id": "$voeux", "number": {"$sum": 1}}}],
+        [theirs, {"$unwind": "$voeux"}, theirs, {"$group": {"_id": "$voeux", "number": {"$sum": 1}}}],
         session=transaction.session,
     )
-    return [(_voeu(group["_id"]), group["number"]) for group in await groups.to_list(None)]
+    return count([(_voeu(group["_id"]), group["number"]) for group in await groups.to_list(None)])
 
 
 async def mark_all(database: Database) -> None:
