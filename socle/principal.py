@@ -98,6 +98,10 @@ class Principal:
             for droit in self.droits
         )
 
+    def holds_everywhere(self, rubrique: Rubrique, niveau: Niveau, *, now: datetime) -> bool:
+        """Whether it may act at `niveau` in `rubrique` for whatever establishment."""
+        return self.holds(rubrique, niveau, _NOWHERE, now=now)
+
     def has_role(self, *roles: Role) -> bool:
         """Whether it is active and has one of these roles, anywhere."""
         return self.actif and any(held.role in roles for held in self.roles)
@@ -130,6 +134,10 @@ class Principal:
 def _gives(role: Role, rubrique: Rubrique, niveau: Niveau) -> bool:
     rubriques, up_to = DROITS_DES_ROLES.get(role, (frozenset(), Niveau.LECTURE))
     return rubrique in rubriques and up_to >= niveau
+
+
+_NOWHERE = Lieu(uai="", academie="")
+"""A place that only a right on all places covers."""
 
 
 def _covers(role: RoleTenu, lieu: Lieu) -> bool:

@@ -5,17 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from ulid import ULID
 
 from kit.logs import configure_logs
 from kit.mongo import Database, open_database
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port, serve
+from kit.testing.topics import create
 
 type CreateTopics = Callable[[Iterable[str]], Awaitable[None]]
-
-_PARTITIONS = 3
 
 
 @pytest.fixture(autouse=True)
@@ -57,15 +56,12 @@ async def create_topics(kafka_bootstrap_servers: str, unique_prefix: str) -> Asy
     await admin.start()
     created: list[str] = []
 
-    async def create(names: Iterable[str]) -> None:
+    async def create_with_dead_letters(names: Iterable[str]) -> None:
         topics = [f"{unique_prefix}{name}{suffix}" for name in names for suffix in ("", ".dlq")]
         created.extend(topics)
-        answers = await admin.create_topics([NewTopic(topic, _PARTITIONS, 1) for topic in topics])
-        # The client raises nothing: each topic has its own answer.
-        refused = [(name, code) for name, code, *_ in answers.topic_errors if code]
-        assert not refused, f"Kafka did not create {refused}"  # noqa: S101
+        await create(admin, topics)
 
-    yield create
+    yield create_with_dead_letters
     if created:
         await admin.delete_topics(created)
     await admin.close()

@@ -1,13 +1,28 @@
-"""Reading a whole topic, as its readers see it."""
+"""Creating topics, and reading a whole topic as its readers see it."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from kit.testing.waiting import eventually
 
 _POLL_MS = 200
 _DEADLINE_SECONDS = 30.0
+_PARTITIONS = 3
+"""More than one, so that order across keys is not taken for granted."""
+
+
+async def create(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Create these topics.
+
+    Raises:
+        AssertionError: Kafka did not create one; the client raises nothing, each topic has its own answer.
+    """
+    answers = await admin.create_topics([NewTopic(name, _PARTITIONS, 1) for name in names])
+    refused = [(name, code) for name, code, *_ in answers.topic_errors if code]
+    assert not refused, f"Kafka did not create {refused}"  # noqa: S101
 
 
 async def committed(bootstrap_servers: str, topic: str) -> list[ConsumerRecord]:

@@ -8,9 +8,6 @@ from socle.academies import academie_of_uai, academies_of_region
 from socle.principal import Lieu, Principal
 from socle.rubriques import Niveau, Role, Rubrique
 
-_NOWHERE = Lieu(uai="", academie="")
-"""A place that only a right on all places covers."""
-
 
 def require_read(principal: Principal | None) -> None:
     """Any active account may read the calendar.
@@ -71,7 +68,7 @@ def known_exactly(principal: Principal, *, now: datetime) -> frozenset[str]:
 def reads_elsewhere(principal: Principal, *, now: datetime) -> bool:
     """Whether `principal` may also open the page of an establishment within which it does not hold the right."""
     return bool(
-        principal.holds(Rubrique.PILOTAGE, Niveau.LECTURE, _NOWHERE, now=now)
+        principal.holds_everywhere(Rubrique.PILOTAGE, Niveau.LECTURE, now=now)
         or principal.academies(Rubrique.PILOTAGE, Niveau.LECTURE, academies_of_region)
         or principal.etablissements(Rubrique.PILOTAGE, Niveau.LECTURE, now=now) - known_exactly(principal, now=now)
     )

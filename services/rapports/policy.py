@@ -6,11 +6,8 @@ from kit.errors import Forbidden, Unauthenticated
 from services.rapports.domain import Formation
 from services.rapports.portee import Portee
 from socle.academies import academies_of_region
-from socle.principal import Lieu, Principal
+from socle.principal import Principal
 from socle.rubriques import Niveau, Rubrique
-
-_NOWHERE = Lieu(uai="", academie="")
-"""A place that only a right on all places covers."""
 
 
 def require_account(principal: Principal | None) -> Principal:
@@ -36,7 +33,7 @@ def scope(principal: Principal, *, now: datetime) -> Portee:
         if droit.rubrique is Rubrique.RAPPORTS and (droit.jusqu_au is None or now < droit.jusqu_au)
     ]
     return Portee(
-        tout=principal.holds(Rubrique.RAPPORTS, Niveau.LECTURE, _NOWHERE, now=now),
+        tout=principal.holds_everywhere(Rubrique.RAPPORTS, Niveau.LECTURE, now=now),
         uais=principal.etablissements(Rubrique.RAPPORTS, Niveau.LECTURE, now=now),
         academies=principal.academies(Rubrique.RAPPORTS, Niveau.LECTURE, academies_of_region),
         formations={

@@ -60,6 +60,13 @@ def test_the_national_team_reads_indicators_everywhere_and_no_students() -> None
     principal = who(RoleTenu(role=Role.ADMIN_NATIONAL))
     assert principal.holds(Rubrique.PILOTAGE, Niveau.LECTURE, AILLEURS, now=NOW)
     assert not principal.holds(Rubrique.ELEVES, Niveau.LECTURE, AILLEURS, now=NOW)
+    assert principal.holds_everywhere(Rubrique.PILOTAGE, Niveau.LECTURE, now=NOW)
+    assert not principal.holds_everywhere(Rubrique.ELEVES, Niveau.LECTURE, now=NOW)
+
+
+def test_a_right_on_a_region_is_not_one_on_the_country() -> None:
+    principal = who(RoleTenu(role=Role.ADMIN_ACADEMIQUE, region_academique="10"))
+    assert not principal.holds_everywhere(Rubrique.PILOTAGE, Niveau.LECTURE, now=NOW)
 
 
 def test_a_right_given_counts_up_to_its_level_until_its_date_and_for_its_formation() -> None:

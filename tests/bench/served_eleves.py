@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from ulid import ULID
 
 from kit.auth import service_tokens
 from kit.mongo import Database, open_database
+from kit.testing import topics
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
@@ -28,7 +29,6 @@ from tests.e2e.depots import Frontend
 
 _ACADEMIE = "creteil"
 _COMPTE = "01BENCH"
-_PARTITIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,7 @@ async def _create_topics(kafka: str, prefix: str, database: Database) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        answers = await admin.create_topics([NewTopic(name, _PARTITIONS, 1) for name in names])
-        refused = [(name, code) for name, code, *_ in answers.topic_errors if code]
-        assert not refused, f"Kafka did not create {refused}"
+        await topics.create(admin, names)
     finally:
         await admin.close()
 

@@ -79,7 +79,8 @@ async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Proce
         sys.executable,
         "-m",
         "infra.local.platform",
-        env={**environment, "DOSSIER_PLATEFORME": str(folder)},
+        # Spans are sent soon, not when five seconds' worth is there, so that they can be waited for.
+        env={**environment, "DOSSIER_PLATEFORME": str(folder), "OTEL_BSP_SCHEDULE_DELAY": "500"},
         stdout=asyncio.subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

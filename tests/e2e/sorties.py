@@ -38,6 +38,11 @@ def find_words(words: Iterable[str], text: str) -> set[str]:
     return set(re.findall(rf"(?<![^\W\d_])(?:{alternatives})(?![^\W\d_])", text.casefold()))
 
 
+def find_codes(codes: Iterable[str], text: str) -> set[str]:
+    """Those of the codes that stand alone in the text: as a part of an identifier, six digits are met by chance."""
+    return {code for code in codes if re.search(rf"(?<![^\W_]){code}(?![^\W_])", text)}
+
+
 async def read_records(servers: str) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
     """Every record of every topic."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)

@@ -12,8 +12,7 @@ from kit.versions import Version
 from services.eleves.domain import Eleve
 from services.eleves.dossiers import Contenu, Dossier, EtatVoeu, Porteur, Porteurs, Rattachement, Voeu
 from services.eleves.store.candidatures import messages
-from services.eleves.store.eleves import ELEVES
-from socle.identifiants import TypeIne, ine_type
+from services.eleves.store.eleves import ELEVES, ines_by_field
 
 DOSSIERS = Collection(
     name="dossiers",
@@ -37,7 +36,6 @@ DOSSIERS = Collection(
 _ELEVE = "eleve"
 """Beside the ids of formations, which begin by a digit."""
 _DAYS = ("formule_le", "confirme_le", "proposition_le", "reponse_le")
-_INE = {TypeIne.RNIE: "ine_rnie", TypeIne.BEA: "ine_bea"}
 
 
 def _document(dossier: Dossier) -> Document:
@@ -175,15 +173,15 @@ async def find_porteurs(
     The shape of an INE says of which kind it is, so that « by INE-RNIE, then INE-BEA » (domaine.md §8) is one question
     for each file.
     """
-    wanted: dict[tuple[int, str], set[str]] = defaultdict(set)
+    wanted: dict[int, set[str]] = defaultdict(set)
     for dossier in dossiers:
-        kind = None if dossier.ine is None else ine_type(dossier.ine)
-        if dossier.ine is not None and kind in _INE:
-            wanted[dossier.session, _INE[kind]].add(dossier.ine)
+        if dossier.ine is not None:
+            wanted[dossier.session].add(dossier.ine)
     found: dict[tuple[int, str], list[Porteur]] = defaultdict(list)
     snapshot = None if within is None else within.session
-    for (session, champ), ines in wanted.items():
-        where = {"session": session, f"siecle.{champ}": {"$in": sorted(ines)}}
+    asked = [(session, *group) for session, ines in wanted.items() for group in ines_by_field(ines).items()]
+    for session, champ, ines in asked:
+        where = {"session": session, f"siecle.{champ}": {"$in": ines}}
         fields = {f"siecle.{champ}": 1, "uai": 1, "academie": 1, "parti_le": 1, "arrive_le": 1}
         for row in await database[ELEVES.name].find(where, fields, session=snapshot).to_list(None):
             found[session, row["siecle"][champ]].append(_porteur(row))

@@ -1,7 +1,7 @@
 """Students, as they are kept, told and listed."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -10,6 +10,7 @@ from kit.mongo.aggregates import Aggregates, Kind
 from kit.versions import Version
 from proto.eleves.v1 import eleves_pb2
 from services.eleves.domain import Boursier, Courriel, DonneesSiecle, Eleve, Option, Sexe, TypeTache
+from socle.identifiants import TypeIne, ine_type
 from socle.series import Serie
 from socle.topics import topic_of
 
@@ -39,6 +40,16 @@ ELEVES = Collection(
     readers="le lycée, qui suit ses classes, son académie",
     kept="la session et son archive",
 )
+_INE = {TypeIne.RNIE: "ine_rnie", TypeIne.BEA: "ine_bea"}
+
+
+def ines_by_field(ines: Iterable[str]) -> Mapping[str, list[str]]:
+    """These INE by the field of `siecle` that holds their kind, and is indexed; one of another kind is nobody's."""
+    found: dict[str, list[str]] = {}
+    for ine in sorted(ines):
+        if (kind := ine_type(ine)) in _INE:
+            found.setdefault(_INE[kind], []).append(ine)
+    return found
 
 
 def sort_key(eleve: Eleve) -> str:

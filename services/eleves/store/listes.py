@@ -1,13 +1,13 @@
 """Reading students outside a transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
 from kit.mongo import Database, Document
 from services.eleves.domain import Eleve
 from services.eleves.portee import Portee
-from services.eleves.store.eleves import ELEVE, ELEVES
+from services.eleves.store.eleves import ELEVE, ELEVES, ines_by_field
 from socle.principal import Lieu
 from socle.series import Serie
 
@@ -56,25 +56,30 @@ async def find_elsewhere(database: Database, *, session: int, uai: str, ines: It
     """The students of other schools who have one of these INE."""
     collection = database[ELEVES.name]
     found: dict[str, Eleve] = {}
-    # Two questions rather than one with `$or`, and some keys at a time: each is a walk of its own index.
-    for some in batched(sorted(ines), _KEYS, strict=False):
-        for champ in ("siecle.ine_rnie", "siecle.ine_bea"):
-            documents = await collection.find({"session": session, champ: {"$in": list(some)}}).to_list(None)
-            found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
+    for champ, some in _asked(ines):
+        where = {"session": session, f"siecle.{champ}": {"$in": some}}
+        documents = await collection.find(where).to_list(None)
+        found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
     return list(found.values())
 
 
 async def find_shared_ines(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> frozenset[str]:
     """Those of these INE that students present in other schools have."""
     shared = set()
-    for some in batched(sorted(ines), _KEYS, strict=False):
-        for champ in ("ine_rnie", "ine_bea"):
-            where = {"session": session, f"siecle.{champ}": {"$in": list(some)}}
-            fields = {f"siecle.{champ}": 1, "uai": 1, "parti_le": 1}
-            for row in await database[ELEVES.name].find(where, fields).to_list(None):
-                if row["uai"] != uai and row["parti_le"] is None:
-                    shared.add(row["siecle"][champ])
+    for champ, some in _asked(ines):
+        where = {"session": session, f"siecle.{champ}": {"$in": some}}
+        fields = {f"siecle.{champ}": 1, "uai": 1, "parti_le": 1}
+        for row in await database[ELEVES.name].find(where, fields).to_list(None):
+            if row["uai"] != uai and row["parti_le"] is None:
+                shared.add(row["siecle"][champ])
     return frozenset(shared)
+
+
+def _asked(ines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Some keys at a time, each a walk of the index of its own kind."""
+    for champ, alike in ines_by_field(ines).items():
+        for some in batched(alike, _KEYS, strict=False):
+            yield champ, list(some)
 
 
 async def list_eleves(
