@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Self
@@ -16,6 +18,7 @@ from kit.consumer import dead_letters
 from kit.consumer.messages import Received, Unreadable, traceparent
 from kit.consumer.subscriptions import LARGEST_BATCH, Subscription
 from kit.logs import get_logger
+from kit.mongo.connection import is_away
 from kit.settings import ServiceSettings
 from kit.telemetry.metrics import CONSUMER_LAG, EVENTS_HANDLED
 
@@ -140,15 +143,7 @@ class _Reader:
         records: list[ConsumerRecord],
     ) -> None:
         subscription = self.by_topic[partition.topic]
-        handled, failed = 0, None
-        for parent, group in groupby(records, key=traceparent):
-            of_one_trace = list(group)
-            try:
-                await _handle_group(subscription, burial, parent, of_one_trace)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
-                failed = error
-                break
-            handled += len(of_one_trace)
+        handled, failed = await _handle_records(subscription, burial, records)
         if handled:
             self._held.pop(partition, None)
             await self._commit(consumer, partition, records[handled - 1].offset, subscription)
@@ -182,17 +177,38 @@ class _Reader:
         _log.warning("partition_held", topic=partition.topic, failures=failures, retry_in=delay, exc_info=error)
 
 
-async def _handle_group(
-    subscription: Subscription[Any],
-    burial: AIOKafkaProducer,
-    parent: str,
-    records: list[ConsumerRecord],
+async def _handle_records(
+    subscription: Subscription[Any], burial: AIOKafkaProducer, records: Sequence[ConsumerRecord]
+) -> tuple[int, Exception | None]:
+    """Handle them together: a store takes hundreds at once as it takes one. Where that fails, trace by trace, so that
+    what comes before the event that cannot be handled does not wait for it.
+
+    Returns:
+        How many were handled, from the first on, and why the next was not.
+    """
+    parts = [list(group) for _, group in groupby(records, key=traceparent)]
+    if len(parts) > 1:
+        try:
+            await _handle_batch(subscription, burial, records)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises holds its partition
+            if is_away(error):
+                return 0, error
+        else:
+            return len(records), None
+    handled = 0
+    for part in parts:
+        try:
+            await _handle_batch(subscription, burial, part)
+        except Exception as error:  # noqa: BLE001 - as above
+            return handled, error
+        handled += len(part)
+    return handled, None
+
+
+async def _handle_batch(
+    subscription: Subscription[Any], burial: AIOKafkaProducer, records: Sequence[ConsumerRecord]
 ) -> None:
-    """Handle consecutive records of one trace, in a span of that trace."""
-    context = propagate.extract({"traceparent": parent})
-    with _tracer.start_as_current_span("consume", context=context, kind=trace.SpanKind.CONSUMER) as span:
-        span.set_attribute("messaging.destination.name", subscription.topic)
-        span.set_attribute("messaging.batch.message_count", len(records))
+    with _consume(subscription, records):
         readable, unreadable = _sort_out(subscription, records)
         outcome = await subscription.handle(readable) if readable else None
         # After the others: while these cannot be handled, all come again, and are not to be buried each time.
@@ -205,8 +221,31 @@ async def _handle_group(
     _count(subscription.topic, "dead", len(records) - len(readable))
 
 
+@contextmanager
+def _consume(subscription: Subscription[Any], records: Sequence[ConsumerRecord]) -> Iterator[None]:
+    """A span in each trace that the records continue. What the handler does is in that of the first; the others link to
+    it.
+    """
+    (first, count), *others = Counter(map(traceparent, records)).items()
+
+    def options(parent: str, number: int) -> dict[str, Any]:
+        told = {"messaging.destination.name": subscription.topic, "messaging.batch.message_count": number}
+        return {
+            "context": propagate.extract({"traceparent": parent}),
+            "kind": trace.SpanKind.CONSUMER,
+            "attributes": told,
+        }
+
+    with ExitStack() as stack:
+        span = stack.enter_context(_tracer.start_as_current_span("consume", **options(first, count)))
+        handling = trace.Link(span.get_span_context())
+        for parent, number in others:
+            stack.callback(_tracer.start_span("consume", links=[handling], **options(parent, number)).end)
+        yield
+
+
 def _sort_out(
-    subscription: Subscription[Any], records: list[ConsumerRecord]
+    subscription: Subscription[Any], records: Sequence[ConsumerRecord]
 ) -> tuple[list[Received[Any]], list[tuple[ConsumerRecord, str]]]:
     """The events that can be read, and the records that cannot, each with its reason."""
     readable, unreadable = [], []

@@ -14,6 +14,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from google.protobuf.wrappers_pb2 import StringValue
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from kit.consumer import dead_letters
 from kit.consumer.loop import Consumer
@@ -213,13 +216,57 @@ async def test_a_dead_letter_is_not_written_again_while_what_comes_after_it_fail
 ) -> None:
     monkeypatch.setattr("kit.consumer.loop._FIRST_RETRY_SECONDS", 0.05)
     topic = unique_prefix + TOPIC
-    traces = [[*GOOD, ("traceparent", f"00-{n:032x}-00f067aa0ba902b7-01".encode())] for n in (1, 2)]
-    await producer.send_and_wait(topic, b"\xff", key=b"k", headers=traces[0], partition=0)
-    await producer.send_and_wait(topic, message("bon"), key=b"k", headers=traces[1], partition=0)
+    await producer.send_and_wait(topic, b"\xff", key=b"k", headers=of_trace(1), partition=0)
+    await producer.send_and_wait(topic, message("bon"), key=b"k", headers=of_trace(2), partition=0)
     recorder = Recorder(failures=3)
     async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
         await eventually(lambda: recorder.has(1), within=20)
     assert len(await committed(kafka_bootstrap_servers, f"{topic}.dlq")) == 1
+
+
+def of_trace(number: int) -> list[tuple[str, bytes]]:
+    return [*GOOD, ("traceparent", f"00-{number:032x}-00f067aa0ba902b7-01".encode())]
+
+
+async def test_events_of_many_traces_are_handled_together_and_each_trace_tells_so(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exported))
+    monkeypatch.setattr("kit.consumer.loop._tracer", provider.get_tracer("test"))
+    for number in (1, 2, 1, 3):
+        await producer.send_and_wait(
+            unique_prefix + TOPIC, message(str(number)), key=b"k", headers=of_trace(number), partition=0
+        )
+    recorder = Recorder()
+    async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        await eventually(lambda: recorder.has(4), within=20)
+    assert [value for _, value in recorder.given] == ["1", "2", "1", "3"]
+    assert len(recorder.attempted_at) == 1
+    spans = {span.context.trace_id: span for span in exported.get_finished_spans() if span.context}
+    told = {number: (span.attributes or {}).get("messaging.batch.message_count") for number, span in spans.items()}
+    assert told == {1: 2, 2: 1, 3: 1}
+    (first,) = [span.context for number, span in spans.items() if number == 1]
+    assert [link.context for number in (2, 3) for link in spans[number].links] == [first, first]
+
+
+async def test_what_comes_before_an_event_that_cannot_be_handled_does_not_wait_for_it(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    class Picky(Recorder):
+        async def handle(self, batch: Batch[StringValue]) -> Outcome:
+            if any(event.message and event.message.value == "impossible" for event in batch):
+                raise ValueError("a fault of ours")
+            return await super().handle(batch)
+
+    for number, value in enumerate(("avant", "impossible", "après"), start=1):
+        await producer.send_and_wait(
+            unique_prefix + TOPIC, message(value), key=b"k", headers=of_trace(number), partition=0
+        )
+    recorder = Picky()
+    async with reading(recorder, kafka_bootstrap_servers, unique_prefix):
+        await eventually(lambda: recorder.has(1), within=20)
+    assert recorder.given == [("k", "avant")]
 
 
 @pytest.mark.parametrize("failures", [0, 1])

@@ -86,7 +86,7 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         async def begun(database: Database = source, now: int = places) -> bool:
             return await count(database, now) > 0
 
-        await eventually(begun, within=30)
+        await eventually(begun, within=30, every=0.1)
         platform.supervisor.kill9(victim)
         await platform.supervisor.restart(victim)
         if await loading != 0:
@@ -96,7 +96,8 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         async def caught_up(database: Database = reader, now: int = places, all_of_them: int = expected) -> bool:
             return await count(database, now) == all_of_them
 
-        await eventually(caught_up, within=90)
+        # A count reads the whole collection: asked without a pause, it would be what the readers wait for.
+        await eventually(caught_up, within=90, every=0.5)
         assert await count(source, places) == expected
         source.client.close()
         reader.client.close()
@@ -149,13 +150,13 @@ async def test_killing_any_process_while_students_are_imported_loses_nothing(pla
             seen = await reader.eleves.find({"uai": UAI, "present": True}).to_list(None)
             return {document["_id"]: document["serie"] for document in seen} == expected
 
-        await eventually(caught_up, within=90)
+        await eventually(caught_up, within=90, every=0.5)
 
         async def counted(expected: int = len(series)) -> bool:
             answer = await frontend.ask(_VIVIER, uai=UAI)
             return bool(answer["data"]["indicateurs"]["etablissement"]["ensemble"]["vivier"] == expected)
 
-        await eventually(counted, within=30)
+        await eventually(counted, within=30, every=0.2)
     assert await run(platform, "services.pilotage", "verifier") == 0
     assert await run(platform, "services.rapports", "verifier") == 0
     source.client.close()
