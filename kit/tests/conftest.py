@@ -1,9 +1,11 @@
 """What several tests of the kit share."""
 
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Protocol
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
 
 from kit.mongo import Database
@@ -21,6 +23,14 @@ async def publisher(
     await Layout(collections=[OUTBOX]).migrate(database)
     await create_topics([TOPIC])
     return Publisher(database, kafka_bootstrap_servers, unique_prefix)
+
+
+@pytest.fixture
+async def producer(kafka_bootstrap_servers: str, create_topics: CreateTopics) -> AsyncIterator[AIOKafkaProducer]:
+    """Sends to the topic of the tests, which exists."""
+    await create_topics([TOPIC])
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers) as sending:
+        yield sending
 
 
 class Measured(Protocol):

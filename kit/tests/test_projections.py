@@ -1,7 +1,6 @@
 """Projections: the last state of each key, whatever the order and number of times in which events come."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -17,7 +16,6 @@ from kit.consumer.projections import RANK, keep, projection, upsert
 from kit.consumer.rebuild import NotAProjection
 from kit.consumer.subscriptions import Outcome, Subscription
 from kit.mongo import Database, Document, Index, ensure
-from kit.testing.fixtures import CreateTopics
 from kit.testing.running import running
 from kit.testing.waiting import eventually
 from kit.tests.publisher import TOPIC, event
@@ -97,13 +95,6 @@ async def test_a_row_that_another_index_refuses_is_an_error_and_not_an_older_eve
 async def test_a_row_that_the_validator_refuses_is_an_error_and_not_an_older_event(store: Database) -> None:
     with pytest.raises(BulkWriteError):
         await upsert(store, CHOSES.name, [(state("a", 1, "x"), {"inconnu": "x"})])
-
-
-@pytest.fixture
-async def producer(kafka_bootstrap_servers: str, create_topics: CreateTopics) -> AsyncIterator[AIOKafkaProducer]:
-    await create_topics([TOPIC])
-    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers) as sending:
-        yield sending
 
 
 async def test_a_rebuild_beside_the_running_consumer_never_puts_an_older_state_back(
