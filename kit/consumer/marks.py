@@ -120,6 +120,7 @@ class Recomputer:
     batch: int = _BATCH
     holder: str = field(default_factory=lambda: str(ULID()))
     _aside: dict[str, float] = field(default_factory=dict)
+    _led: bool = False
 
     async def run(self) -> None:
         """Compute for ever; what fails is said and tried again, and its marks stay.
@@ -138,19 +139,25 @@ class Recomputer:
                     pause = _RETRY_SECONDS
                 await asyncio.sleep(pause)
         finally:
-            await leases.release(self.database, self._lease, self.holder)
+            await self._release()
 
     async def turn(self) -> int:
         """Compute what is due, unless another process is at it; return how many keys."""
         try:
             return await self._turn()
         finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        """Let the next process lead; one that never did has nothing to ask of a store that may be away."""
+        if self._led:
             await leases.release(self.database, self._lease, self.holder)
 
     async def _turn(self) -> int:
         due = await self._due()
         if due is None or not await leases.acquire(self.database, self._lease, self.holder, _LEASE):
             return 0
+        self._led = True
         try:
             failed = [key for keys in batched(due.keys, self.batch, strict=False) for key in await self._try(keys)]
             await self._settle(due, [*failed, *due.aside])

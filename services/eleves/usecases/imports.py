@@ -22,7 +22,7 @@ _CHUNK = 250
 
 _INE = frozenset({"ine_rnie", "ine_bea"})
 
-_FOLLOWED = frozenset({"ine_rnie", "ine_bea", "uai", "academie", "parti_le"})
+_FOLLOWED = _INE | {"uai", "academie", "parti_le"}
 """What the candidates' files are found by, and told to: see `dossiers.attach`."""
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from aiosmtpd.controller import Controller
 from ulid import ULID
 
@@ -22,6 +22,7 @@ from kit.mongo import open_database
 from kit.settings import Mode
 from kit.testing.certificates import Authority
 from kit.testing.serving import free_port, serve
+from kit.testing.topics import create
 from kit.testing.waiting import eventually
 from kit.vault.sealing import create_local_key
 from services.identity.app import create_app
@@ -164,7 +165,7 @@ async def identity_settings(
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
     await admin.start()
     names = [f"{prefix}.{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")]
-    await admin.create_topics([NewTopic(name, 3, 1) for name in names])
+    await create(admin, names)
     yield settings
     await admin.delete_topics(names)
     await admin.close()

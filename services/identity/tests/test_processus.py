@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from aiosmtpd.controller import Controller
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from infra.local.courriels import create_app as create_catcher
 from kit.auth.service_tokens import create_keys
 from kit.mongo import open_database
 from kit.testing.serving import free_port, serve
+from kit.testing.topics import create
 from kit.testing.waiting import eventually
 from services.identity.mfa.totp import new_secret
 from services.identity.rpc import CALLERS
@@ -139,7 +140,7 @@ async def processus(
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
     await admin.start()
     names = [f"{prefix}.{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")]
-    await admin.create_topics([NewTopic(name, 3, 1) for name in names])
+    await create(admin, names)
     yield process
     await process.stop(signal.SIGTERM)
     await admin.delete_topics(names)

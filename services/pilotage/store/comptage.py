@@ -60,9 +60,7 @@ async def _read_school(transaction: Transaction, school: str) -> tuple[list[Elev
 
 async def mark_all(database: Database) -> None:
     """Have every school counted again that has rows or a result."""
-    keys = await all_schools(database)
-    for start in range(0, len(keys), 500):
-        await transactions(database)(partial(mark, collection=MARQUES.name, keys=keys[start : start + 500]))
+    await transactions(database)(partial(mark, collection=MARQUES.name, keys=await all_schools(database)))
 
 
 async def all_schools(database: Database) -> list[str]:

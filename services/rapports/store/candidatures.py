@@ -21,7 +21,6 @@ from services.rapports.store.collections import CANDIDATURES, CHIFFRES, MARQUES,
 
 COUNTED_TOGETHER = 10
 """Formations in a transaction: the largest have some ten thousand candidates."""
-_MARKED_TOGETHER = 500
 
 
 def keep_candidatures(database: Database, academie: str) -> Handler[candidatures_pb2.CandidatureAccueil]:
@@ -96,8 +95,7 @@ async def mark_all(database: Database) -> None:
     """Have every formation counted again that has figures or candidates."""
     stored = await database[CHIFFRES.name].distinct("_id")
     wished = await database[CANDIDATURES.name].distinct("voeux.formation")
-    for some in batched(sorted({*stored, *wished}), _MARKED_TOGETHER, strict=False):
-        await transactions(database)(partial(mark, collection=MARQUES.name, keys=some))
+    await transactions(database)(partial(mark, collection=MARQUES.name, keys=[*stored, *wished]))
 
 
 async def verify(database: Database) -> tuple[int, list[Ecart]]:
