@@ -12,7 +12,7 @@ from opentelemetry import trace
 from starlette.applications import Starlette
 
 from kit import settings as kit_settings
-from kit.app.start import require_startable
+from kit.app.start import require_startable, spare_the_collector
 from kit.consumer import rebuild
 from kit.consumer.subscriptions import Subscription
 from kit.errors import PUBLIC_ERRORS
@@ -60,9 +60,11 @@ class Commands[S: ServiceSettings]:
             require_startable(settings, self.name)
             tracing = configure_tracing(self.name)
             configure_metrics(self.name)
+            app = self.app(settings)
+            spare_the_collector()
             with shut_down_last(tracing):
                 uvicorn.run(
-                    self.app(settings),
+                    app,
                     host=settings.http_host,
                     port=self.http_port(settings),
                     log_config=None,

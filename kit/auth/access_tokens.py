@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import extract_compact
 
 from kit.errors import Unauthenticated, Unavailable
+from kit.http import open_client
 from kit.logs import get_logger
 
 ALGORITHM = "ES256"
@@ -90,7 +91,7 @@ class IssuerKeys:
 
     async def _fetch(self) -> None:
         try:
-            async with httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS) as client:
+            async with open_client(timeout=_FETCH_TIMEOUT_SECONDS) as client:
                 discovered = await client.get(f"{self.issuer}/.well-known/openid-configuration")
                 answer = await client.get(discovered.raise_for_status().json()["jwks_uri"])
                 published = KeySet.import_key_set(answer.raise_for_status().json())

@@ -1,16 +1,22 @@
 """The outbox: events written in the transaction of the change, sent by the relay, deleted once sent."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from itertools import batched
 from typing import Any, NamedTuple
 
 from opentelemetry.propagate import inject
+from pymongo import DeleteMany
 
 from kit.mongo.collections import Collection, Database, Document, Session
 from kit.mongo.transactions import MAJORITY, SNAPSHOT, Transaction
 from kit.outbox.events import Event, Headers
 
 type Leading = Callable[[Session], Awaitable[bool]]
+
+_TOGETHER = 20
+"""Keys in one statement of a deletion. The embedded store compares each row with all of them: five hundred at once
+take it five times as long, one at a time half as long again."""
 
 OUTBOX = Collection(
     name="outbox",
@@ -73,7 +79,9 @@ async def read(database: Database, *, after: str, limit: int) -> list[Row]:
         await database.client.start_session() as session,
         session.start_transaction(read_concern=SNAPSHOT),
     ):
-        cursor = database[OUTBOX.name].find({"_id": {"$gt": after}}, session=session).sort("_id", 1).limit(limit)
+        # One more than asked for, so that all comes in one answer: pages of a transaction are questions of their own.
+        found = database[OUTBOX.name].find({"_id": {"$gt": after}}, session=session, batch_size=limit + 1)
+        cursor = found.sort("_id", 1).limit(limit)
         return [_row(document) for document in await cursor.to_list(limit)]
 
 
@@ -82,7 +90,7 @@ def _row(document: dict[str, Any]) -> Row:
     return Row(document["_id"], document["topic"], document["key"], document["value"], headers, document["cree_le"])
 
 
-async def delete(database: Database, ids: Iterable[str], *, leading: Leading) -> bool:
+async def delete(database: Database, ids: Sequence[str], *, leading: Leading) -> bool:
     """Forget sent rows, all or none, if `leading` says in the same transaction that this process still leads.
 
     Half of them gone would let the next leader send an old version last; so would rows that a leader of before takes
@@ -94,7 +102,11 @@ async def delete(database: Database, ids: Iterable[str], *, leading: Leading) ->
     ):
         if not await leading(session):
             return False
-        await database[OUTBOX.name].delete_many({"_id": {"$in": list(ids)}}, session=session)
+        await database[OUTBOX.name].bulk_write(
+            [DeleteMany({"_id": {"$in": list(some)}}) for some in batched(ids, _TOGETHER, strict=False)],
+            ordered=False,
+            session=session,
+        )
     return True
 
 

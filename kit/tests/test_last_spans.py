@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kit.http import open_client
 from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
 
@@ -43,7 +44,7 @@ async def test_the_spans_of_the_last_requests_are_sent_by_a_process_that_is_told
 
     collector = Starlette(routes=[Route("/api/v2/spans", collect, methods=["POST"])])
     port = free_port()
-    async with serve(collector) as collecting, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve(collector) as collecting, open_client(base_url=f"http://127.0.0.1:{port}") as client:
         # Nothing would be sent within the test, were it not for the end.
         environment = os.environ | {
             "OTEL_TRACES_EXPORTER": "zipkin",

@@ -129,13 +129,15 @@ async def test_rows_are_read_as_they_were_at_one_instant_whatever_another_delete
     database: Database, interrupted: tuple[Database, BetweenPages]
 ) -> None:
     await Layout(collections=[OUTBOX]).migrate(database)
+    # More than the sixteen megabytes that come in one answer.
+    large = StringValue(value="x" * 150_000).SerializeToString()
     await database.outbox.insert_many(
         [
             {
                 "_id": row_id(event("a", n, "x")),
                 "topic": TOPIC,
                 "key": "a",
-                "value": StringValue(value="x").SerializeToString(),
+                "value": large,
                 "headers": [],
                 "cree_le": datetime.now(UTC),
             }

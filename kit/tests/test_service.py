@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from kit.app.service import Loop, Service
+from kit.http import open_client
 from kit.mongo import Collection, Database, open_database
 from kit.mongo.migrations import Layout
 from kit.settings import Mode
@@ -40,7 +41,7 @@ async def test_a_service_answers_while_its_store_is_away_and_is_ready_once_it_is
 ) -> None:
     port, name = free_port(), unique_prefix.rstrip(".")
     database = open_database(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=300", name)
-    async with serve(service(database).asgi()) as serving, httpx.AsyncClient(base_url=serving.url) as client:
+    async with serve(service(database).asgi()) as serving, open_client(base_url=serving.url) as client:
         assert (await client.get("/sante/vivant")).status_code == 200
         assert not await is_ready(client)
 
@@ -59,7 +60,7 @@ async def test_a_service_is_ready_only_with_all_that_it_needs(own: Database) -> 
     needing = Service(
         name="essai", mode=Mode.LOCAL, database=own, layout=LAYOUT, routes=[], needs=[lambda: "clé" in had]
     )
-    async with serve(needing.asgi()) as serving, httpx.AsyncClient(base_url=serving.url) as client:
+    async with serve(needing.asgi()) as serving, open_client(base_url=serving.url) as client:
         await eventually(lambda: own.list_collection_names(filter={"name": CHOSES.name}))
         assert not await is_ready(client)
         had.append("clé")
@@ -98,6 +99,6 @@ async def test_a_loop_that_ends_by_itself_stops_the_process(own: Database, monke
 
 @pytest.mark.stack
 async def test_metrics_are_served_and_unknown_paths_are_not(own: Database) -> None:
-    async with serve(service(own).asgi()) as serving, httpx.AsyncClient(base_url=serving.url) as client:
+    async with serve(service(own).asgi()) as serving, open_client(base_url=serving.url) as client:
         assert (await client.get("/metrics")).status_code == 200
         assert (await client.get("/rien")).status_code == 404

@@ -28,6 +28,7 @@ from infra.local.connexion import Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.platform import Platform, read_settings
 from infra.local.processes import free_ports
+from kit.http import open_client
 from kit.mongo import Document
 from kit.testing.waiting import eventually
 from tests.bench.measures import Bar
@@ -128,7 +129,7 @@ async def _subject(frontend: Frontend) -> str:
 async def _cpu(processes: Sequence[psutil.Process], method: str, url: str, **request: Any) -> float:
     """Seconds of CPU of these processes for one request, warm, beyond what they use when nobody asks."""
     idle = await _idle(processes)
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with open_client(timeout=30) as client:
         for number in range(_WARM_UP + _REQUESTS):
             if number == _WARM_UP:
                 before, started = _used(processes), time.perf_counter()
@@ -165,7 +166,7 @@ async def _bare(mongodb_uri: str, compte: str) -> AsyncIterator[tuple[psutil.Pro
 
     async def answers() -> bool:
         try:
-            async with httpx.AsyncClient() as client:
+            async with open_client() as client:
                 return (await client.get(url)).status_code == 200
         except httpx.HTTPError:
             return False

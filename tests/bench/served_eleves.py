@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from ulid import ULID
 
 from kit.auth import service_tokens
+from kit.http import open_client
 from kit.mongo import Database, open_database
 from kit.testing import topics
 from kit.testing.issuer import Issuer
@@ -123,7 +124,7 @@ async def _process(environment: dict[str, str], url: str) -> AsyncIterator[async
     async def is_ready() -> bool:
         assert process.returncode is None, "eleves stopped while it started"
         try:
-            async with httpx.AsyncClient() as client:
+            async with open_client() as client:
                 return (await client.get(f"{url}/sante/pret")).status_code == 200
         except httpx.TransportError:
             return False

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import httpx
-
 from infra.local.connexion import Jetons, Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
+from kit.http import open_client
 from tests.e2e.running import Up
 
 SERVICES = ("IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT")
@@ -42,7 +41,7 @@ async def ask(
 ) -> dict[str, Any]:
     """The whole GraphQL answer of the gateway, or of the service at that port; without a token, nobody asks."""
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=up.url(port), headers=headers, timeout=20) as client:
+    async with open_client(base_url=up.url(port), headers=headers, timeout=20) as client:
         answer = await client.post("/graphql", json={"query": query, "variables": variables})
     found: dict[str, Any] = answer.json()
     return found

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
+from kit.http import open_client
 from kit.testing.waiting import POLL_SECONDS, eventually
 
 _DEMANDER = """
@@ -34,7 +33,7 @@ class Frontend:
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole GraphQL answer."""
-        async with httpx.AsyncClient(headers=self._headers, timeout=20) as client:
+        async with open_client(headers=self._headers, timeout=20) as client:
             answer = await client.post(f"{self.gateway}/graphql", json={"query": query, "variables": variables})
         found: dict[str, Any] = answer.json()
         return found
@@ -55,7 +54,7 @@ class Frontend:
         announced = await self.announce(uai, fichiers)
         depot = announced["data"]["demanderDepot"]
         assert depot["refus"] == []
-        async with httpx.AsyncClient(headers=self._headers, timeout=20) as client:
+        async with open_client(headers=self._headers, timeout=20) as client:
             for fichier, content in zip(depot["fichiers"], fichiers.values(), strict=True):
                 answer = await client.put(fichier["url"], content=content)
                 assert answer.status_code == 202, answer.text

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 
-import httpx
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from kit.http import open_client
 from tests.e2e.running import Up
 
 _METRICS = ("PASSERELLE_PORT", "IDENTITY_PORT", "OFFRE_PORT", "ELEVES_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT")
@@ -18,7 +18,7 @@ async def collect(up: Up) -> dict[str, str]:
     without numbers, dates and durations, in which anything may be found by chance; keys and headers of Kafka.
     """
     texts = {path.name: _read_log(path.read_text(errors="replace")) for path in sorted(up.logs.glob("*.log"))}
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with open_client(timeout=20) as client:
         traces = await client.get(f"{up.url('PORT_ZIPKIN')}/api/v2/traces", params={"limit": 3000})
         texts["spans"] = "\n".join(_strings(traces.json()))
         for port in _METRICS:

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
 from infra.local.connexion import Jetons, Personne, sign_in
 from infra.local.demonstration import MOT_DE_PASSE
 from infra.local.processes import ROOT
+from kit.http import open_client
 from kit.mongo import open_database
 from kit.testing.waiting import eventually
 from tests.e2e.demandes import DEPOSER, OPERATION, SERVICES, UAI, ask, jetons
@@ -88,7 +88,7 @@ async def test_a_right_to_send_files_or_to_read_students_that_is_taken_away_is_r
         await take_right(up, admin, compte, rubrique)
         if rubrique == "SIECLE":
             # What cannot be taken back is refused at once: identity is asked.
-            async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
+            async with open_client(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
                 answer = await client.put(fichier["url"], content=b"rien")
             assert (answer.status_code, answer.json()["code"]) == (403, "NON_AUTORISE")
         await refused_everywhere(asked, doors, "NON_AUTORISE")
@@ -236,7 +236,7 @@ async def test_a_session_that_is_ended_is_refused_by_every_service_within_five_s
     ended, other = [await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne) for _ in range(2)]
     for signed_in in (ended, other):
         await answered_everywhere(up, signed_in)
-    async with httpx.AsyncClient() as client:
+    async with open_client() as client:
         asked = {"token": ended.refresh_token, "client_id": "ligne-de-commande"}
         assert (await client.post(f"{up.url('IDENTITY_PORT')}/revoke", data=asked)).status_code == 200
     await refused_everywhere(partial(at_door, up, ended), DOORS, "NON_AUTHENTIFIE")

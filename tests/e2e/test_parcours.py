@@ -5,11 +5,11 @@ the trace of the upload; and nothing of a student where it should not be.
 import zipfile
 from typing import Any
 
-import httpx
 import pytest
 from lxml import etree
 
 from infra.local import demonstration
+from kit.http import open_client
 from kit.testing.waiting import eventually
 from tests.e2e.affichage import (
     Comparaison,
@@ -160,7 +160,7 @@ async def test_one_trace_goes_from_the_upload_through_the_outbox_and_kafka_to_th
     ]
 
     async def found() -> bool:
-        async with httpx.AsyncClient(base_url=up.url("PORT_ZIPKIN"), timeout=20) as client:
+        async with open_client(base_url=up.url("PORT_ZIPKIN"), timeout=20) as client:
             asked: dict[str, str | int] = {"serviceName": "pilotage", "spanName": "consume", "limit": 200}
             traces = (await client.get("/api/v2/traces", params=asked)).json()
         return any(wanted == path_to_root(trace, span)[1:] for trace in traces for span in trace)

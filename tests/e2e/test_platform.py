@@ -5,11 +5,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
 from infra.local.processes import free_ports
+from kit.http import open_client
 from kit.testing.waiting import eventually
 from tests.e2e.running import PORTS, path_to_root, running, start
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 async def find_trace(zipkin: str) -> list[dict[str, Any]]:
     """The trace that goes from the command that loaded the offer to the projection of the reports."""
-    async with httpx.AsyncClient(base_url=zipkin) as client:
+    async with open_client(base_url=zipkin) as client:
         traces = (await client.get("/api/v2/traces", params={"serviceName": "rapports", "limit": 50})).json()
     wanted = {"offre command", "outbox send", "consume"}
     return next((trace for trace in traces if wanted <= {span["name"] for span in trace}), [])
@@ -28,7 +28,7 @@ async def test_the_platform_starts_serves_traces_and_stops_without_leaving_anyth
     async with running(tmp_path) as up:
         children = psutil.Process(up.process.pid).children(recursive=True)
         assert len(children) >= 5
-        async with httpx.AsyncClient() as client:
+        async with open_client() as client:
             for port in ("OFFRE_PORT", "PILOTAGE_PORT", "RAPPORTS_PORT"):
                 assert (await client.get(f"{up.url(port)}/sante/pret")).json()["pret"] is True
                 answer = await client.post(f"{up.url(port)}/graphql", json={"query": "{ __typename }"})

@@ -8,13 +8,13 @@ import re
 from secrets import token_urlsafe
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
 from infra.local.connexion import Boite, Navigateur, Personne, exchange
 from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.processes import ROOT
+from kit.http import open_client
 from kit.testing.waiting import eventually
 from tests.e2e.demandes import DEPOSER, OPERATION, UAI, ask, jetons
 from tests.e2e.fichiers import read_demonstration
@@ -75,7 +75,7 @@ async def traced_operation(up: Up, token: str) -> None:
 
     A process sends its spans in the order in which they ended: all that ended before can be read as well.
     """
-    async with httpx.AsyncClient(base_url=up.url("PASSERELLE_PORT"), timeout=20) as client:
+    async with open_client(base_url=up.url("PASSERELLE_PORT"), timeout=20) as client:
         answer = await client.post(
             "/graphql",
             json={"query": OPERATION, "variables": {"uai": UAI}},
@@ -84,7 +84,7 @@ async def traced_operation(up: Up, token: str) -> None:
     trace_id = answer.headers["trace-id"]
 
     async def complete() -> bool:
-        async with httpx.AsyncClient(base_url=up.url("PORT_ZIPKIN")) as client:
+        async with open_client(base_url=up.url("PORT_ZIPKIN")) as client:
             found = await client.get(f"/api/v2/trace/{trace_id}")
         spans = found.json() if found.status_code == 200 else []
         paths = [[f"{service}: {name}" for service, name in reversed(path_to_root(spans, span))] for span in spans]
@@ -139,7 +139,7 @@ async def sign_in_twice(up: Up, courriel: str) -> tuple[dict[str, str], set[str]
         before, verifier = await boite.last(courriel), token_urlsafe(48)
         code = await navigateur.authorize(verifier)
         codes.add(await boite.code_after(courriel, before))
-        async with httpx.AsyncClient() as client:
+        async with open_client() as client:
             given = await exchange(client, navigateur.identity_url, code, verifier, navigateur.client_id)
         await navigateur.aclose()
     tokens = {"access token": given.access_token, "refresh token": given.refresh_token, "ID token": given.id_token}
@@ -151,7 +151,7 @@ async def deposit(up: Up, token: str) -> str:
     fichier = {"nom": "eleves.xml", "taille": 4, "sha256": hashlib.sha256(b"rien").hexdigest()}
     answer = await ask(up, token, DEPOSER, u=UAI, f=[fichier])
     url = str(answer["data"]["demanderDepot"]["fichiers"][0]["url"])
-    async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
+    async with open_client(headers={"authorization": f"Bearer {token}"}, timeout=20) as client:
         assert (await client.put(url, content=b"rien")).status_code == 202
         assert (await client.put(url, content=b"rien")).status_code == 409
     return url.rpartition("/")[2]

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.mongo.aggregates import Aggregates, Kind
 from kit.outbox.events import Event
-from kit.versions import Version
+from kit.versions import NEW, Version
 from services.eleves.domain import Eleve
 from services.eleves.dossiers import Contenu, Dossier, EtatVoeu, Porteur, Porteurs, Rattachement, Voeu
 from services.eleves.store.candidatures import messages
@@ -199,14 +199,20 @@ def _porteur(row: Document) -> Porteur:
 
 
 async def find_concerned(database: Database, eleves: Sequence[Eleve]) -> set[str]:
-    """The files of these students, and those that have one of their INE."""
+    """The files of these students, and those that have one of their INE.
+
+    Those who are new come as they were before they were saved.
+    """
     ines: dict[int, set[str]] = defaultdict(set)
     for eleve in eleves:
         ines[eleve.session] |= {ine for ine in (eleve.siecle.ine_rnie, eleve.siecle.ine_bea) if ine}
     clauses: list[Document] = [
         {"session": session, "contenu.ine": {"$in": sorted(wanted)}} for session, wanted in ines.items() if wanted
     ]
-    clauses.append({"rattachement.eleve": {"$in": [eleve.id for eleve in eleves]}})
+    # Whoever has never been saved before has no file yet; and one that finds it now finds it as it is.
+    known = [eleve.id for eleve in eleves if eleve.version != NEW]
+    if known:
+        clauses.append({"rattachement.eleve": {"$in": known}})
     return {id for clause in clauses for id in await _ids(database, clause)}
 
 

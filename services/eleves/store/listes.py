@@ -11,8 +11,9 @@ from services.eleves.store.eleves import ELEVE, ELEVES, ines_by_field
 from socle.principal import Lieu
 from socle.series import Serie
 
-_KEYS = 100
-"""Keys asked for at once: as many as `usecases.dossiers` takes, for its reason."""
+_KEYS_ABSENT, _KEYS_FOUND = 250, 50
+"""Keys asked for at once, where next to none should be found, and where all are: the embedded store compares each row
+that it finds with every key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,10 @@ async def find_school(database: Database, *, session: int, uai: str) -> list[Ele
 
 
 async def find_elsewhere(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> list[Eleve]:
-    """The students of other schools who have one of these INE."""
+    """The students of other schools who have one of these INE, which none of this school's has."""
     collection = database[ELEVES.name]
     found: dict[str, Eleve] = {}
-    for champ, some in _asked(ines):
+    for champ, some in _asked(ines, _KEYS_ABSENT):
         where = {"session": session, f"siecle.{champ}": {"$in": some}}
         documents = await collection.find(where).to_list(None)
         found |= {document["_id"]: ELEVE.read(document) for document in documents if document["uai"] != uai}
@@ -64,9 +65,9 @@ async def find_elsewhere(database: Database, *, session: int, uai: str, ines: It
 
 
 async def find_shared_ines(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> frozenset[str]:
-    """Those of these INE that students present in other schools have."""
+    """Those of these INE, of students of this school, that students present in other schools have too."""
     shared = set()
-    for champ, some in _asked(ines):
+    for champ, some in _asked(ines, _KEYS_FOUND):
         where = {"session": session, f"siecle.{champ}": {"$in": some}}
         fields = {f"siecle.{champ}": 1, "uai": 1, "parti_le": 1}
         for row in await database[ELEVES.name].find(where, fields).to_list(None):
@@ -75,10 +76,10 @@ async def find_shared_ines(database: Database, *, session: int, uai: str, ines: 
     return frozenset(shared)
 
 
-def _asked(ines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+def _asked(ines: Iterable[str], at_once: int) -> Iterator[tuple[str, list[str]]]:
     """Some keys at a time, each a walk of the index of its own kind."""
     for champ, alike in ines_by_field(ines).items():
-        for some in batched(alike, _KEYS, strict=False):
+        for some in batched(alike, at_once, strict=False):
             yield champ, list(some)
 
 

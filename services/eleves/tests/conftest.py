@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from kit.auth import service_tokens
+from kit.http import open_client
 from kit.mongo import Database, open_database
 from kit.settings import Mode
 from kit.testing.fixtures import CreateTopics
@@ -68,7 +69,7 @@ class Client:
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole GraphQL answer."""
-        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=30) as http:
+        async with open_client(base_url=self.url, headers=self.headers, timeout=30) as http:
             answer = await http.post("/graphql", json={"query": query, "variables": variables})
         found: dict[str, Any] = answer.json()
         return found
@@ -85,7 +86,7 @@ class Client:
 
     async def put(self, url: str, content: bytes) -> httpx.Response:
         """Send a file to its address."""
-        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=30) as http:
+        async with open_client(base_url=self.url, headers=self.headers, timeout=30) as http:
             return await http.put(urlsplit(url).path, content=content)
 
     async def send(self, *contents: bytes, uai: str = UAI) -> str:

@@ -11,6 +11,7 @@ from services.eleves.siecle.arrivees import ines_of, tell_arrivals, tell_shared
 from services.eleves.siecle.changements import Changement, Nature
 from services.eleves.siecle.refus import FichierRefuse
 from services.eleves.store import courriels
+from services.eleves.store.imports import others_at_work
 from services.eleves.store.listes import find_shared_ines
 from services.eleves.store.work import Work
 from services.eleves.usecases import adresses, contenus
@@ -78,6 +79,8 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
         controle, connus = await contenus.read(deps, held)
     except FichierRefuse as refus:
         return await _refuse(deps, held, refus, titulaire=titulaire)
+    now = deps.clock()
+    others = await others_at_work(deps.database, held, since=now)
     planned = await make_plan(deps, held, await compare(deps, held, controle, connus))
     remaining = planned.remaining
     left = len(remaining)
@@ -91,7 +94,9 @@ async def apply_import(deps: Deps, held: ImportSiecle, *, titulaire: str) -> Imp
         await _settle(deps, held, planned.compare, planned.eleves, titulaire=titulaire)
     else:
         await courriels.free(deps.database, planned.former.items())
-    return await _finish(deps, held.id, planned, await _find_shared(deps, held, planned), titulaire=titulaire)
+    alone = not held.resumed and others == await others_at_work(deps.database, held, since=now)
+    shared = await _find_shared(deps, held, planned, alone=alone)
+    return await _finish(deps, held.id, planned, shared, titulaire=titulaire)
 
 
 async def _refuse(deps: Deps, held: ImportSiecle, refus: FichierRefuse, *, titulaire: str) -> ImportSiecle:
@@ -130,12 +135,17 @@ def _concerns_files(changement: Changement) -> bool:
     return changement.nature is Nature.NOUVEAU or not _FOLLOWED.isdisjoint(changement.champs)
 
 
-async def _find_shared(deps: Deps, held: ImportSiecle, planned: Plan) -> frozenset[str]:
+async def _find_shared(deps: Deps, held: ImportSiecle, planned: Plan, *, alone: bool) -> frozenset[str]:
     """The INE that this import gave to students while another gave them to others.
 
-    Each looks once more when it has committed, so that whoever did so last sees the other.
+    Each looks once more when it has committed, so that whoever did so last sees the other. Nobody had those of the new
+    students when it looked first: where it was `alone` since, as students come by imports only, nobody has them now.
     """
-    given = {c.eleve.id for c in planned.remaining if c.nature is Nature.NOUVEAU or not _INE.isdisjoint(c.champs)}
+    given = {
+        c.eleve.id
+        for c in planned.remaining
+        if not _INE.isdisjoint(c.champs) or (c.nature is Nature.NOUVEAU and not alone)
+    }
     paires = [p for p in planned.compare.rapprochement.paires if held.resumed or p.id in given]
     return await find_shared_ines(deps.database, session=held.session, uai=held.uai, ines=ines_of(paires))
 

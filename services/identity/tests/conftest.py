@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiosmtpd.controller import Controller
@@ -18,6 +17,7 @@ from infra.local.courriels import _Smtp
 from infra.local.courriels import create_app as create_catcher
 from kit.auth.access_tokens import IssuerKeys, TokenVerifier
 from kit.auth.service_tokens import create_keys
+from kit.http import open_client
 from kit.mongo import open_database
 from kit.settings import Mode
 from kit.testing.certificates import Authority
@@ -97,7 +97,7 @@ class Identity:
 
 async def answers(url: str) -> None:
     """Wait until the provider there is ready."""
-    async with httpx.AsyncClient() as client:
+    async with open_client() as client:
 
         async def ready() -> bool:
             return (await client.get(f"{url}/sante/pret")).status_code == 200

@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey
 
 from kit.consumer.messages import Received
 from kit.consumer.projections import upsert
+from kit.http import open_client
 from kit.outbox.events import Event
 from kit.testing.waiting import eventually
 from kit.versions import Version
@@ -58,7 +59,7 @@ async def token(who: Titulaire) -> str:
 
 async def post(identity: Identity, access_token: str | None, query: str, **variables: Any) -> httpx.Response:
     headers = {} if access_token is None else {"authorization": f"Bearer {access_token}"}
-    async with httpx.AsyncClient() as http:
+    async with open_client() as http:
         return await http.post(
             f"{identity.url}/graphql", json={"query": query, "variables": variables}, headers=headers
         )

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
-import httpx
 import pyotp
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -11,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from infra.local.connexion import REDIRECTION, ConnexionRefusee, Jetons, Navigateur, exchange, refresh
 from kit.consumer.messages import Received, decode
 from kit.errors import Unavailable
+from kit.http import open_client
 from kit.mongo import open_database
 from kit.testing.waiting import eventually
 from proto.identity.v1 import habilitations_pb2
@@ -82,7 +82,7 @@ async def sid(identity: Identity, jetons: Jetons) -> str:
 
 async def asks_who(identity: Identity, jetons: Jetons) -> int:
     """How the provider answers to the access token."""
-    async with httpx.AsyncClient() as http:
+    async with open_client() as http:
         headers = {"authorization": f"Bearer {jetons.access_token}"}
         return (await http.get(f"{identity.url}/userinfo", headers=headers)).status_code
 

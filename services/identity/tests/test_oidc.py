@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from infra.local.connexion import REDIRECTION, ConnexionRefusee, Navigateur, Page, exchange
+from kit.http import open_client
 from services.identity.tests.conftest import Identity
 from socle.principal import RoleTenu
 from socle.rubriques import Role
@@ -56,7 +57,7 @@ def told(response: httpx.Response) -> dict[str, str]:
 
 
 async def test_discovery_describes_what_is_served(identity: Identity) -> None:
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         found = (await http.get("/.well-known/openid-configuration")).json()
         assert found["issuer"] == identity.url
         assert found["code_challenge_methods_supported"] == ["S256"]
@@ -87,7 +88,7 @@ async def test_the_access_token_says_who_and_how_and_never_what_it_may_do(identi
 async def test_the_id_token_is_for_the_client_with_its_nonce(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     jetons = await someone.browser().sign_in(nonce="n-0S6_WzA2Mj")
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         keys = KeySet.import_key_set((await http.get("/jwks")).json())
     decoded = jwt.decode(jetons.id_token, keys, algorithms=["ES256"])
     claims = CodeIDToken(
@@ -136,7 +137,7 @@ async def test_user_info_holds_what_the_scope_asks_and_nothing_else(browser: Nav
 @pytest.mark.parametrize("authorization", [None, "Bearer x", "Basic eDp5"])
 async def test_user_info_is_for_a_valid_token_only(identity: Identity, authorization: str | None) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
-    async with httpx.AsyncClient() as http:
+    async with open_client() as http:
         answer = await http.get(f"{identity.url}/userinfo", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -294,7 +295,7 @@ async def test_a_token_request_of_another_type_is_refused(browser: Navigateur) -
 
 
 async def test_a_browser_client_may_call_from_where_it_is_served_and_no_other_page_may(identity: Identity) -> None:
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         for origin, allowed in (("http://127.0.0.1:3000", True), ("https://evil.example", False)):
             answer = await http.get("/jwks", headers={"origin": origin})
             assert ("access-control-allow-origin" in answer.headers) is allowed

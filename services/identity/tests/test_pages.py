@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 
 from infra.local.connexion import Page
+from kit.http import open_client
 from kit.mongo import open_database
 from kit.testing.serving import free_port
 from services.identity.deps import make_deps
@@ -52,7 +53,7 @@ class Labels(HTMLParser):
 
 
 async def test_no_page_lets_a_script_a_style_of_its_own_or_a_frame_in(identity: Identity) -> None:
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         for path in ("/", "/connexion", "/securite", "/logout", "/activation?lien=x", "/authorize"):
             answer = await http.get(path)
             policy = answer.headers["content-security-policy"]
@@ -71,7 +72,7 @@ async def test_every_page_has_a_title_a_language_and_a_label_for_each_field(iden
         identity.deps, NouveauCompte(courriel="ines.page@ac-creteil.fr", nom="Page", prenom="Inès"), par=OPERATEUR
     )
     lien = await issue_link(identity.deps, compte)
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         for path in ("/connexion", f"/activation?lien={lien}", "/securite"):
             text = (await http.get(path)).text
             page = Labels(text)
@@ -110,7 +111,7 @@ def test_over_tls_cookies_have_the_host_prefix_and_pages_ask_for_tls(identity: I
 async def test_a_form_from_elsewhere_is_refused(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     fields = {"courriel": someone.personne.courriel, "mot_de_passe": MOT_DE_PASSE}
-    async with httpx.AsyncClient(base_url=identity.url) as http, httpx.AsyncClient(base_url=identity.url) as other:
+    async with open_client(base_url=identity.url) as http, open_client(base_url=identity.url) as other:
         form = Page((await http.get("/connexion")).text).form("/connexion")
         stolen = Page((await other.get("/connexion")).text).form("/connexion")
         assert form is not None
@@ -131,7 +132,7 @@ async def test_a_form_from_elsewhere_is_refused(identity: Identity) -> None:
 
 
 async def test_what_a_person_types_is_shown_as_text(identity: Identity) -> None:
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         form = Page((await http.get("/connexion")).text).form("/connexion")
         assert form is not None
         typed = '"><script>alert(1)</script>'
@@ -143,7 +144,7 @@ async def test_what_a_person_types_is_shown_as_text(identity: Identity) -> None:
 
 
 async def test_malformed_and_oversized_forms_are_refused_without_a_failure(identity: Identity) -> None:
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         assert (await http.post("/connexion", content=b"x" * 2_000_000)).status_code == 413
         assert (await http.post("/connexion", json={"courriel": "x"})).status_code == 422
         assert (await http.post("/connexion", files={"courriel": b"x"})).status_code in (400, 422)
@@ -158,7 +159,7 @@ async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_
     nouveau = NouveauCompte(courriel="noe.garrigue@ac-creteil.fr", nom="Garrigue", prenom="Noé")
     compte = await create_compte(identity.deps, nouveau, par=OPERATEUR)
     lien = await issue_link(identity.deps, compte)
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         for chosen, again, said in (
             ("court", "court", "au moins 12"),
             ("motdepasse123", "motdepasse123", "facile à deviner"),
@@ -187,7 +188,7 @@ async def test_a_link_is_good_for_72_hours(identity: Identity) -> None:
     hours = (row["expire_le"] - identity.deps.clock()).total_seconds() / 3600
     assert 71.9 < hours <= 72
     await links.update_one({"_id": row["_id"]}, {"$set": {"expire_le": identity.deps.clock()}})
-    async with httpx.AsyncClient(base_url=identity.url) as http:
+    async with open_client(base_url=identity.url) as http:
         assert (await http.get(f"/activation?lien={lien}")).status_code == 404
 
 

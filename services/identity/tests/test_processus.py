@@ -25,6 +25,7 @@ from infra.local.courriels import Boite as BoiteLocale
 from infra.local.courriels import _Smtp
 from infra.local.courriels import create_app as create_catcher
 from kit.auth.service_tokens import create_keys
+from kit.http import open_client
 from kit.mongo import open_database
 from kit.testing.serving import free_port, serve
 from kit.testing.topics import create
@@ -64,7 +65,7 @@ class Processus:
             assert self.running is not None
             assert self.running.returncode is None, self.log.read_text()
             try:
-                async with httpx.AsyncClient() as http:
+                async with open_client() as http:
                     return (await http.get(f"{self.url}/sante/pret")).status_code == 200
             except httpx.HTTPError:
                 return False

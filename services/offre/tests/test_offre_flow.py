@@ -12,6 +12,7 @@ import pytest
 
 from generateur.offre import Offre, generate, write_lycees, write_offre
 from kit.auth.service_tokens import create_keys
+from kit.http import open_client
 from kit.mongo import Database, Transactor, open_database
 from kit.mongo.migrations import generation
 from kit.settings import Mode
@@ -170,7 +171,7 @@ query($uai: ID!, $after: String) {
 
 
 async def ask(serving: Serving, headers: dict[str, str], **variables: Any) -> httpx.Response:
-    async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
+    async with open_client(base_url=serving.url, headers=headers) as client:
         return await client.post("/graphql", json={"query": QUERY, "variables": variables})
 
 

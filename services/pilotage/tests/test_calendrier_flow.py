@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from kit.consumer.loop import Consumer
+from kit.http import open_client
 from kit.mongo import Database
 from kit.mongo.migrations import Layout, generation
 from kit.testing.issuer import Issuer
@@ -46,7 +46,7 @@ VOEUX = {
 
 
 async def ask(serving: Serving, headers: dict[str, str], query: str, **variables: Any) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
+    async with open_client(base_url=serving.url, headers=headers) as client:
         answer = await client.post("/graphql", json={"query": query, "variables": variables})
     found: dict[str, Any] = answer.json()
     return found

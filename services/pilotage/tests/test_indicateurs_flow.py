@@ -6,10 +6,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from kit.consumer import rebuild
+from kit.http import open_client
 from kit.mongo import Database
 from kit.testing.issuer import Issuer
 from kit.testing.serving import Serving
@@ -217,7 +217,7 @@ async def test_only_who_holds_the_right_sees_indicators(
     for uai in (LYCEE, "0779999Z"):
         answer = await ask(served, {}, uai)
         assert answer["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE"
-    async with httpx.AsyncClient(base_url=served.url) as client:
+    async with open_client(base_url=served.url) as client:
         by_name = {"query": f'{{ indicateurs(uai: "{LYCEE}") {{ etablissement {{ ensemble {{ vivier }} }} }} }}'}
         found = (await client.post("/graphql", json=by_name, headers=head)).json()
         assert found["data"]["indicateurs"]["etablissement"]["ensemble"]["vivier"] == 1

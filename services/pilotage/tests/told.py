@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-import httpx
 from aiokafka import AIOKafkaProducer
 from google.protobuf.message import Message
 
 from kit.consumer.messages import Received
+from kit.http import open_client
 from kit.outbox.events import Event
 from kit.testing.serving import Serving
 from kit.versions import Version
@@ -136,7 +136,7 @@ async def ask(
 ) -> dict[str, Any]:
     """What the gateway would be told of the indicators of a school."""
     variables = {"r": [{"__typename": "Etablissement", "uai": uai}], "session": session}
-    async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
+    async with open_client(base_url=serving.url, headers=headers) as client:
         answer = await client.post("/graphql", json={"query": QUERY, "variables": variables})
     found: dict[str, Any] = answer.json()
     return found

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-import httpx
 from aiokafka import AIOKafkaProducer
 
 from kit.consumer.messages import Received
+from kit.http import open_client
 from kit.outbox.events import Event
 from kit.testing.serving import Serving
 from kit.versions import Version
@@ -120,7 +120,7 @@ async def ask_list(
 
 
 async def _ask(serving: Serving, headers: dict[str, str], query: str, **variables: Any) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=serving.url, headers=headers) as client:
+    async with open_client(base_url=serving.url, headers=headers) as client:
         answer = await client.post("/graphql", json={"query": query, "variables": variables})
     found: dict[str, Any] = answer.json()
     return found
