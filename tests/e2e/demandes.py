@@ -21,6 +21,14 @@ query Tout($uai: ID!) {
   indicateurs(uai: $uai) { etablissement { ensemble { vivier inscrits } } nation { ensemble { vivier inscrits } } }
 }
 """
+RACINES = {
+    "identity": "moi",
+    "offre": "etablissement",
+    "eleves": "eleves",
+    "pilotage": "indicateurs",
+    "rapports": "rapports",
+}
+"""The services that it asks, each with the field at its root that this one gives."""
 
 DEPOSER = """
 mutation($u: ID!, $f: [FichierInput!]!) {

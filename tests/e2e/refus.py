@@ -29,6 +29,16 @@ def codes(answer: dict[str, Any]) -> list[str]:
     return [error["extensions"]["code"] for error in answer.get("errors", ())]
 
 
+def refusals(answer: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Of each field that the gateway was refused, by its path, the service that refused it and the code."""
+    found = {
+        ".".join(map(str, error["path"])): (error["extensions"]["service"], error["extensions"]["code"])
+        for error in answer["errors"]
+    }
+    assert len(found) == len(answer["errors"]), "a field is told once"
+    return found
+
+
 def is_empty(data: Any) -> bool:
     """Whether nothing is told, at whatever depth."""
     if isinstance(data, dict | list):

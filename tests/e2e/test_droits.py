@@ -14,11 +14,11 @@ from infra.local.demonstration import MOT_DE_PASSE
 from kit.http import open_client
 from kit.testing.waiting import eventually
 from tests.e2e.affichage import frontend
-from tests.e2e.demandes import DEPOSER, OPERATION, SERVICES, UAI, ask, jetons
+from tests.e2e.demandes import DEPOSER, OPERATION, RACINES, SERVICES, UAI, ask, jetons
 from tests.e2e.depots import Frontend
 from tests.e2e.droits import DEMANDES, LECTEURS, compte_of, give_right, take_right, told_of_end, told_of_right
 from tests.e2e.faux_jetons import expired_token, forgeries
-from tests.e2e.refus import codes, is_refused, refused_everywhere
+from tests.e2e.refus import codes, is_refused, refusals, refused_everywhere
 from tests.e2e.running import Up
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
@@ -150,12 +150,36 @@ async def test_an_expired_token_opens_no_door_either(up: Up) -> None:
         assert is_refused(answer, "NON_AUTHENTIFIE"), (port, answer)
 
 
+async def test_who_has_not_signed_in_is_told_nothing_by_any_part_of_the_operation(up: Up) -> None:
+    answer = await ask(up, None, OPERATION, uai=UAI)
+    assert answer["data"] == dict.fromkeys(RACINES.values())
+    assert refusals(answer) == {root: (service, "NON_AUTHENTIFIE") for service, root in RACINES.items()}
+
+
+async def test_without_the_right_pilotage_no_indicator_is_shown_and_what_everybody_may_see_is(
+    gestionnaire: Frontend,
+) -> None:
+    answer = await gestionnaire.ask(
+        "query($uai: ID!) { calendrier(session: 2025) { session } indicateurs(uai: $uai) { session } "
+        "etablissement(uai: $uai) { uai indicateurs { nation { ensemble { vivier } } } } }",
+        uai=UAI,
+    )
+    assert answer["data"] == {
+        "calendrier": {"session": 2025},
+        "indicateurs": None,
+        "etablissement": {"uai": UAI, "indicateurs": None},
+    }
+    refused = ("pilotage", "NON_AUTORISE")
+    assert refusals(answer) == {"indicateurs": refused, "etablissement.indicateurs": refused}
+
+
 async def test_neither_the_neighbouring_head_nor_another_academie_sees_what_is_not_theirs(up: Up) -> None:
     for court in ("voisin", "rennes"):
         token = (await jetons(up, court)).access_token
         answer = await ask(up, token, OPERATION, uai=UAI)
         assert answer["data"]["eleves"] is None
         assert answer["data"]["indicateurs"] is None
+        assert answer["data"]["rapports"] is None
         edges = answer["data"]["etablissement"]["formations"]["edges"]
         assert [edge["node"]["rapport"] for edge in edges] == [None] * 5
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"NON_AUTORISE"}
