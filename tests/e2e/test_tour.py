@@ -16,7 +16,7 @@ from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.processes import ROOT
 from kit.http import open_client
 from kit.testing.waiting import eventually
-from tests.e2e.demandes import DEPOSER, OPERATION, UAI, ask, jetons
+from tests.e2e.demandes import DEPOSER, OPERATION, RACINES, UAI, ask, jetons
 from tests.e2e.fichiers import read_demonstration
 from tests.e2e.running import Up, path_to_root
 from tests.e2e.sorties import collect, find_codes, find_words, read_records
@@ -71,7 +71,8 @@ async def test_the_trace_of_an_operation_goes_from_the_gateway_through_each_subg
 
 
 async def traced_operation(up: Up, token: str) -> None:
-    """Ask the operation that asks every service, and return once its whole trace can be read.
+    """Ask the operation that asks every service, and return once its whole trace can be read: each branch of it ends in
+    what a service asked its own store.
 
     A process sends its spans in the order in which they ended: all that ended before can be read as well.
     """
@@ -87,17 +88,24 @@ async def traced_operation(up: Up, token: str) -> None:
         async with open_client(base_url=up.url("PORT_ZIPKIN")) as client:
             found = await client.get(f"/api/v2/trace/{trace_id}")
         spans = found.json() if found.status_code == 200 else []
-        paths = [[f"{service}: {name}" for service, name in reversed(path_to_root(spans, span))] for span in spans]
-        return all(
+        above = {span.get("parentId") for span in spans}
+        ends = [span for span in spans if span["id"] not in above]
+        paths = [[f"{service}: {name}" for service, name in reversed(path_to_root(spans, span))] for span in ends]
+        return all(map(is_of_own_store, ends)) and all(
             any(
                 path[:3] == ["gateway: post /graphql", f"gateway: fetch {name}", f"{name}: post /graphql"]
-                and len(path) > 3
                 for path in paths
             )
-            for name in ("identity", "offre", "eleves", "pilotage", "rapports")
+            for name in RACINES
         )
 
     await eventually(complete, within=30, every=0.2)
+
+
+def is_of_own_store(span: dict[str, Any]) -> bool:
+    """Whether it is what a service asked MongoDB, of the database that bears its name."""
+    tags = span.get("tags", {})
+    return (tags.get("db.system"), tags.get("db.name")) == ("mongodb", span["localEndpoint"]["serviceName"])
 
 
 async def test_nothing_that_a_person_typed_or_was_given_is_in_any_log_span_metric_or_record(up: Up) -> None:
@@ -169,14 +177,7 @@ async def test_with_one_service_away_the_others_are_answered_and_what_is_missing
         return drafts((await ask(up, token, OPERATION, uai=UAI))["data"]) == expected
 
     await eventually(followed, within=60)
-    roots = {
-        "identity": "moi",
-        "offre": "etablissement",
-        "eleves": "eleves",
-        "pilotage": "indicateurs",
-        "rapports": "rapports",
-    }
-    for name, root in roots.items():
+    for name, root in RACINES.items():
         process = find(name, up.process.pid)
         process.suspend()
         try:
