@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,8 @@ from kit.mongo import Database, Document, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
 from tests.e2e.depots import Frontend
+from tests.e2e.droits import DEMANDES, LECTEURS, Demande, compte_of, give_right, told_of_right
+from tests.e2e.refus import is_refused
 from tests.e2e.running import PORTS
 
 UAI = "0779000P"
@@ -103,11 +106,11 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         reader.client.close()
 
 
-async def find_frontend(platform: Platform) -> Frontend:
-    """The administrator of the lycée of the demonstration, signed in."""
+async def find_frontend(platform: Platform, court: str = "administrateur") -> Frontend:
+    """An account of the demonstration, signed in: the administrator of the lycée, unless told."""
     settings = platform.settings
-    (compte,) = [c for c in comptes(settings.demonstration) if c.nom_court == "administrateur"]
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp("administrateur"))
+    (compte,) = [c for c in comptes(settings.demonstration) if c.nom_court == court]
+    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
     jetons = await sign_in(settings.identity_url, settings.ports.courriels_url, personne)
     return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)
 
@@ -161,3 +164,27 @@ async def test_killing_any_process_while_students_are_imported_loses_nothing(pla
     assert await run(platform, "services.rapports", "verifier") == 0
     source.client.close()
     reader.client.close()
+
+
+async def test_killing_identity_right_after_it_gave_a_right_leaves_the_right_given_and_in_force(
+    platform: Platform,
+) -> None:
+    administrateur, gestionnaire = [await find_frontend(platform, c) for c in ("administrateur", "gestionnaire")]
+    compte, autre = await compte_of(gestionnaire), await compte_of(administrateur)
+
+    async def asked(demande: Demande) -> dict[str, Any]:
+        return await gestionnaire.ask(demande.query, uai=UAI, compte=autre)
+
+    for rubrique, demande in DEMANDES.items():
+        assert is_refused(await asked(demande), demande.refus)
+        await give_right(administrateur, compte, UAI, rubrique, demande.niveau)
+        platform.supervisor.kill9("identity")
+        await platform.supervisor.restart("identity")
+        held = (await gestionnaire.ask("{ moi { droits { rubrique } } }"))["data"]["moi"]["droits"]
+        assert {"rubrique": rubrique} in held
+
+        async def in_force(rubrique: str = rubrique, demande: Demande = demande) -> bool:
+            told = await told_of_right(platform.settings.ports.mongodb_uri, compte, rubrique)
+            return told == [*LECTEURS] and "errors" not in await asked(demande)
+
+        await eventually(in_force, within=30, every=0.1)
