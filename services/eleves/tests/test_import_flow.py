@@ -185,23 +185,6 @@ async def test_what_cannot_be_sent_is_refused_when_announced(eleves: Eleves, fic
     assert refus["message"].endswith(".")
 
 
-async def test_a_broken_file_is_refused_with_its_reason_and_changes_nothing(eleves: Eleves) -> None:
-    admin = await eleves.admin()
-    await admin.import_files(packed(ecole()))
-    before = await eleves.store.eleves.find({}).sort("_id", 1).to_list(None)
-    xml = write_eleves(ecole())
-    other_school = write_eleves(generate_ecole(VOISIN, session=2025, terminales=5, seed=1))
-    for content, code in (
-        (xml[:-200], "XML_MAL_FORME"),
-        (b"PK\x03\x04 not a zip", "ARCHIVE_ILLISIBLE"),
-        (other_school, "AUTRE_ETABLISSEMENT"),
-        (xml.replace(b"?>", b"?><!DOCTYPE x>", 1), "DOCTYPE_INTERDIT"),
-    ):
-        refused = await admin.import_files(content)
-        assert (refused["etat"], refused["refus"]["code"], refused["rapport"]) == ("REFUSE", code, None)
-    assert await eleves.store.eleves.find({}).sort("_id", 1).to_list(None) == before
-
-
 async def test_of_two_schools_that_import_one_address_exactly_one_keeps_it(eleves: Eleves) -> None:
     here, there = await eleves.admin(UAI), await eleves.admin(VOISIN)
     ours = with_student(ecole(terminales=20), 0, courriel="fratrie@courriel.example")
