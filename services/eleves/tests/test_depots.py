@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,11 +17,12 @@ from services.eleves.deps import Deps
 from services.eleves.encours import ATTENDUS, GARDE, OCTETS, PlaceEpuisee, TropDeDepots
 from services.eleves.imports import VALIDITE, DepotClos, EtatImport, ImportSiecle
 from services.eleves.store.imports import find_import
-from services.eleves.tests.conftest import DANS_LES_TEMPS, FERME, UAI, VOISIN, Eleves
+from services.eleves.tests.conftest import DANS_LES_TEMPS, FERME, UAI, VOISIN, Client, Eleves
 from services.eleves.tests.importations import open_deps, pieces, received
 from services.eleves.usecases.annonces import Annonce, announce, end_overdue
 from services.eleves.usecases.depots import find_awaited, receive
 from services.eleves.usecases.fenetres import FenetreFermee, SessionInconnue
+from socle.identifiants import uai_letter
 from socle.principal import Principal, RoleTenu
 from socle.rubriques import Role
 
@@ -235,3 +237,41 @@ async def test_who_asks_for_too_many_deposits_is_told_what_to_do(eleves: Eleves)
         assert (await client.announce([b"x"]))["refus"] == []
     (refus,) = (await client.announce([b"x"]))["refus"]
     assert refus["code"] == TropDeDepots.code
+
+
+async def test_a_lycee_whose_academie_is_not_open_yet_is_told_so(eleves: Eleves) -> None:
+    lyon = "0690001" + uai_letter("0690001")
+    announced = await (await eleves.admin(lyon)).announce([b"x"], lyon)
+    assert (announced["import"], announced["fichiers"]) == (None, [])
+    (refus,) = announced["refus"]
+    assert refus["code"] == "ACADEMIE_NON_OUVERTE"
+    assert refus["message"] == "Votre académie n'est pas encore ouverte sur cette plateforme : écrivez-lui."
+    assert await eleves.store.imports.count_documents({}) == 0
+
+
+async def send_one_byte_of_two(client: Client, url: str) -> str:
+    """What the door answers in the end to whoever sends no more."""
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = {"Host": address.netloc, "Content-Length": "2", "Connection": "close"} | client.headers
+    lines = [f"PUT {address.path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", "x"]
+    writer.write("\r\n".join(lines).encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.decode()
+
+
+async def test_a_file_that_is_too_slow_to_come_is_refused_and_may_be_sent_again(
+    eleves: Eleves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await eleves.admin()
+    url = (await admin.announce([b"xy"]))["fichiers"][0]["url"]
+    with monkeypatch.context() as hurried:
+        hurried.setattr("services.eleves.routes._WITHIN_SECONDS", 0.5)
+        answer = await send_one_byte_of_two(admin, url)
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert '"code":"DEPOT_TROP_LENT"' in answer
+    for collection in ("envois.files", "envois.chunks"):
+        assert await eleves.store[collection].count_documents({}) == 0
+    assert (await admin.put(url, b"xy")).status_code == 202
