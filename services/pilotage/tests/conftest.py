@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.auth import service_tokens
 from kit.mongo import Database, open_database
+from kit.mongo.migrations import generation
 from kit.settings import Mode
 from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
@@ -14,9 +16,14 @@ from kit.testing.serving import Serving, free_port, serve
 from services.pilotage.app import create_app
 from services.pilotage.consumers import subscriptions
 from services.pilotage.settings import PilotageSettings
+from services.pilotage.store.calendriers import transactor
 from services.pilotage.store.layout import LAYOUT
+from services.pilotage.tests.calendriers import Steer, ask
 from services.pilotage.tests.told import ACADEMIES, Teller
+from services.pilotage.usecases import load_shipped
 from socle.projections import calendrier
+from socle.rubriques import Role
+from socle.testing.rights import beat, grant, role
 
 
 @pytest.fixture
@@ -27,6 +34,12 @@ async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> Asy
     yield opened
     await database.client.drop_database(name)
     opened.client.close()
+
+
+@pytest.fixture
+async def shipped(store: Database) -> None:
+    """The calendars that ship, loaded."""
+    await load_shipped(transactor(store, generation=await generation(store)))
 
 
 @pytest.fixture
@@ -63,3 +76,19 @@ async def served(settings: PilotageSettings, tell: Teller) -> AsyncIterator[Serv
     """The service, which reads what `tell` says."""
     async with serve(create_app(settings), port=settings.pilotage_port) as serving:
         yield serving
+
+
+@pytest.fixture
+async def nation(served: Serving, issuer: Issuer, store: Database) -> Steer:
+    """Asks something of the calendar as the national team does; gives what it is answered."""
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+
+    async def steer(query: str, **variables: Any) -> dict[str, Any]:
+        await beat(store)
+        answer = await ask(served, issuer.authorization(sub="01NATION"), query, **variables)
+        assert "errors" not in answer, answer
+        (payload,) = answer["data"].values()
+        found: dict[str, Any] = payload
+        return found
+
+    return steer

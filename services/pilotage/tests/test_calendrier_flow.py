@@ -1,11 +1,8 @@
 """The calendar through its real doors: who changes it, who sees it, and the copy the others decide by."""
 
-from typing import Any
-
 import pytest
 
 from kit.consumer.loop import Consumer
-from kit.http import open_client
 from kit.mongo import Database
 from kit.mongo.migrations import Layout, generation
 from kit.testing.issuer import Issuer
@@ -13,51 +10,16 @@ from kit.testing.running import running
 from kit.testing.serving import Serving
 from kit.testing.waiting import eventually
 from services.pilotage.store.calendriers import transactor
+from services.pilotage.tests.calendriers import DEROGER, QUERY, VOEUX, ask, wishes
 from services.pilotage.usecases import load_shipped
 from socle.fenetres import CodeFenetre
 from socle.projections import calendrier
 from socle.rubriques import Role
 from socle.testing.rights import beat, grant, role
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("shipped")]
 
 
-@pytest.fixture
-async def served(store: Database, served: Serving) -> Serving:
-    """The service, with the calendars that ship."""
-    await load_shipped(transactor(store, generation=await generation(store)))
-    return served
-
-
-QUERY = "query($a: String) { calendrier(session: 2025, academie: $a) { fenetres { code fermeture fuseau } } }"
-DEROGER = """
-mutation($f: FenetreInput!) {
-  derogerFenetre(session: 2025, academie: "La Réunion", fenetre: $f) {
-    calendrier { fenetres { code fermeture fuseau } } refus { code champ message }
-  }
-}
-"""
-VOEUX = {
-    "code": "INSCRIPTION_VOEUX",
-    "ouverture": "2025-01-15",
-    "fermeture": "2025-03-14",
-    "fuseau": "Indian/Reunion",
-}
-
-
-async def ask(serving: Serving, headers: dict[str, str], query: str, **variables: Any) -> dict[str, Any]:
-    async with open_client(base_url=serving.url, headers=headers) as client:
-        answer = await client.post("/graphql", json={"query": query, "variables": variables})
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def wishes(answer: dict[str, Any]) -> dict[str, str]:
-    (found,) = [f for f in answer["fenetres"] if f["code"] == "INSCRIPTION_VOEUX"]
-    return {"fermeture": found["fermeture"], "fuseau": found["fuseau"]}
-
-
-@pytest.mark.usefixtures("served")
 async def test_shipped_calendars_are_loaded_once_and_never_over_a_change(store: Database) -> None:
     assert (await store.calendriers.count_documents({})) == 3
     assert await load_shipped(transactor(store, generation=await generation(store))) == 0

@@ -9,7 +9,7 @@ from kit.testing.issuer import Issuer
 from kit.testing.serving import Serving
 from services.pilotage.__main__ import main
 from services.pilotage.store.calendriers import transactor
-from services.pilotage.tests.test_calendrier_flow import DEROGER, VOEUX, ask
+from services.pilotage.tests.calendriers import DEROGER, VOEUX, ask
 from services.pilotage.usecases import load_shipped
 from socle.rubriques import Role
 from socle.testing.rights import beat, grant, role
