@@ -1,5 +1,7 @@
 """The calendar through its real doors: who changes it, who sees it, and the copy the others decide by."""
 
+from datetime import date
+
 import pytest
 
 from kit.consumer.loop import Consumer
@@ -11,8 +13,9 @@ from kit.testing.serving import Serving
 from kit.testing.waiting import eventually
 from services.pilotage.store.calendriers import transactor
 from services.pilotage.tests.calendriers import DEROGER, QUERY, VOEUX, ask, wishes
-from services.pilotage.usecases import load_shipped
-from socle.fenetres import CodeFenetre
+from services.pilotage.usecases import change_window, load_shipped
+from socle.fenetres import CodeFenetre, Fenetre
+from socle.principal import Principal, RoleTenu
 from socle.projections import calendrier
 from socle.rubriques import Role
 from socle.testing.rights import beat, grant, role
@@ -21,8 +24,15 @@ pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("shipped")]
 
 
 async def test_shipped_calendars_are_loaded_once_and_never_over_a_change(store: Database) -> None:
-    assert (await store.calendriers.count_documents({})) == 3
-    assert await load_shipped(transactor(store, generation=await generation(store))) == 0
+    transact = transactor(store, generation=await generation(store))
+    nation = Principal(compte="01N", session="01S", actif=True, roles=(RoleTenu(role=Role.ADMIN_NATIONAL),))
+    later = Fenetre(code=CodeFenetre.INSCRIPTION_VOEUX, ouverture=date(2025, 1, 15), fermeture=date(2025, 3, 20))
+    await change_window(transact, nation, 2025, later)
+    changed = await store.calendriers.find({}).sort("_id", 1).to_list(None)
+    assert [held["_id"] for held in changed] == ["2023", "2024", "2025"]
+    assert await load_shipped(transact) == 0
+    assert await store.calendriers.find({}).sort("_id", 1).to_list(None) == changed
+    assert calendrier.read_calendrier(2025, changed[2]).fenetre(CodeFenetre.INSCRIPTION_VOEUX) == later
 
 
 async def test_the_national_team_gives_an_academie_its_own_window(
