@@ -50,19 +50,6 @@ async def test_the_national_team_gives_an_academie_its_own_window(
     assert nation == {"fermeture": "2025-03-13", "fuseau": "Europe/Paris"}
 
 
-async def test_dates_out_of_order_are_refused_and_change_nothing(
-    served: Serving, issuer: Issuer, store: Database
-) -> None:
-    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
-    await beat(store)
-    before = await store.calendriers.find_one({"_id": "2025"})
-    wrong = {**VOEUX, "fermeture": "2025-01-01"}
-    changed = (await ask(served, issuer.authorization(sub="01NATION"), DEROGER, f=wrong))["data"]["derogerFenetre"]
-    assert changed["calendrier"] is None
-    assert [(r["code"], r["champ"]) for r in changed["refus"]] == [("FENETRE_MAL_FORMEE", "fenetre")]
-    assert await store.calendriers.find_one({"_id": "2025"}) == before
-
-
 async def test_nobody_else_changes_the_calendar(served: Serving, issuer: Issuer, store: Database) -> None:
     await grant(store, "01ACADEMIE", role(Role.ADMIN_ACADEMIQUE, academie="la-reunion"))
     await beat(store)
