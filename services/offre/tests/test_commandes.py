@@ -93,3 +93,32 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(run: Run, tmp_pat
     refused = run(command, tmp_path / "absent.csv")
     assert refused.exit_code == 1
     assert refused.stderr.splitlines()[-1] == "Le fichier absent.csv ne peut pas être lu : vérifiez son nom."
+
+
+@pytest.mark.parametrize(
+    ("command", "good", "columns", "missing"),
+    [
+        ("charger-formations", GOOD, COLUMNS, ("fili", "capa_fin")),
+        ("charger-lycees", LYCEE, STATISTIQUES, ("secteur",)),
+    ],
+)
+def test_a_file_without_a_column_or_with_another_separator_is_refused_and_writes_nothing(
+    run: Run, tmp_path: Path, command: str, good: dict[str, str], columns: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    path = tmp_path / "f.csv"
+    shorter = tuple(column for column in columns if column not in missing)
+    for given, separator, said in (
+        (
+            shorter,
+            ";",
+            f"Il manque au fichier f.csv les colonnes : {', '.join(missing)}. Ajoutez-les puis rechargez-le.",
+        ),
+        (columns, ",", "Le fichier f.csv n'a qu'une colonne : enregistrez-le avec le point-virgule comme séparateur."),
+    ):
+        refused = run(command, table(path, good, columns=given, separator=separator))
+        assert refused.exit_code == 1
+        assert refused.stderr.splitlines()[-1] == said
+        assert all(line.startswith("{") for line in refused.stdout.splitlines()), "nothing is said to be loaded"
+    bilans = [line for line in told(run(command, table(path, good, columns=columns))) if "nouveaux" in line]
+    assert bilans
+    assert all(line.endswith(" : 1 nouveaux, 0 modifiés, 0 inchangés") for line in bilans), "nothing was there before"
