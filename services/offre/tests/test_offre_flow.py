@@ -13,8 +13,7 @@ import pytest
 from generateur.offre import Offre, generate, write_lycees, write_offre
 from kit.auth.service_tokens import create_keys
 from kit.http import open_client
-from kit.mongo import Database, Transactor, open_database
-from kit.mongo.migrations import generation
+from kit.mongo import Database, Transactor
 from kit.settings import Mode
 from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
@@ -22,29 +21,13 @@ from kit.testing.serving import Serving, free_port, serve
 from services.offre.app import create_app, subscriptions
 from services.offre.chargement import formations, lycees
 from services.offre.settings import OffreSettings
-from services.offre.store import LAYOUT, Work, transactor
+from services.offre.store import Work
 from services.offre.usecases import Bilan, load_formations, load_lycees
 from socle.academies import academie_by_slug
 from socle.rubriques import Role
 from socle.testing.rights import end_session, grant, role
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
-    """The database under the name the service gives it."""
-    name = f"{unique_prefix.rstrip('.')}_offre"
-    opened = open_database(mongodb_uri, name)
-    await LAYOUT.migrate(opened)
-    yield opened
-    await database.client.drop_database(name)
-    opened.client.close()
-
-
-@pytest.fixture
-async def transact(store: Database) -> Transactor[Work]:
-    return transactor(store, generation=await generation(store))
 
 
 @pytest.fixture
@@ -168,11 +151,16 @@ query($uai: ID!, $after: String) {
   }
 }
 """
+FORMATION = """
+query($id: ID!) {
+  formation(id: $id) { id session libelle type selective capacite apprentissage etablissement { uai } }
+}
+"""
 
 
-async def ask(serving: Serving, headers: dict[str, str], **variables: Any) -> httpx.Response:
+async def ask(serving: Serving, headers: dict[str, str], query: str = QUERY, **variables: Any) -> httpx.Response:
     async with open_client(base_url=serving.url, headers=headers) as client:
-        return await client.post("/graphql", json={"query": QUERY, "variables": variables})
+        return await client.post("/graphql", json={"query": query, "variables": variables})
 
 
 async def test_a_connected_account_reads_an_establishment_and_its_formations_page_by_page(
@@ -204,6 +192,31 @@ async def test_an_unknown_establishment_is_absent(served: Serving, issuer: Issue
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai="0779000P"))
     answer = await ask(served, issuer.authorization(sub="01CHEF"), uai="0000000A")
     assert answer.json() == {"data": {"etablissement": None}}
+
+
+async def test_a_connected_account_reads_a_formation_by_its_id_and_one_that_does_not_exist_is_absent(
+    served: Serving, issuer: Issuer, store: Database, transact: Transactor[Work], files: tuple[Path, Path], offre: Offre
+) -> None:
+    await load(transact, files)
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai="0779000P"))
+    headers = issuer.authorization(sub="01CHEF")
+    row = next(row for row in offre.formations if row["fili"] == "BTS")
+    id = f"2025/{row['cod_aff_form']}"
+    assert (await ask(served, headers, FORMATION, id=id)).json()["data"]["formation"] == {
+        "id": id,
+        "session": 2025,
+        "libelle": row["lib_for_voe_ins"],
+        "type": "BTS",
+        "selective": True,
+        "capacite": int(row["capa_fin"]),
+        "apprentissage": False,
+        "etablissement": {"uai": row["cod_uai"]},
+    }
+    for absent in (f"2024/{row['cod_aff_form']}", "2025/inconnu", "x"):
+        assert (await ask(served, headers, FORMATION, id=absent)).json() == {"data": {"formation": None}}
+    nobody = (await ask(served, {}, FORMATION, id=id)).json()
+    assert nobody["data"] == {"formation": None}
+    assert nobody["errors"][0]["extensions"]["code"] == "NON_AUTHENTIFIE"
 
 
 async def test_nobody_sees_the_offer_without_a_valid_token_of_an_active_account_in_a_living_session(
