@@ -60,9 +60,9 @@ class Commands[S: ServiceSettings]:
             require_startable(settings, self.name)
             tracing = configure_tracing(self.name)
             configure_metrics(self.name)
-            app = self.app(settings)
-            spare_the_collector()
             with shut_down_last(tracing):
+                app = self.app(settings)
+                spare_the_collector()
                 uvicorn.run(
                     app,
                     host=settings.http_host,

@@ -33,7 +33,9 @@ _LEASE = timedelta(seconds=10)
 _SWEEP_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _MANY = 100
+"""≈ ours (ADR 025): rows that no click makes, but an import or a load of which more will follow."""
 _REST_SECONDS = 1.0
+"""≈ ours (ADR 025): longer than such a load takes from one commit to the next."""
 _MEASURE_SECONDS = 5.0
 
 _log = get_logger(__name__)
@@ -69,7 +71,7 @@ class Relay:
         )
 
     def wake(self) -> None:
-        """Something was just committed: send it now rather than at the next sweep."""
+        """Events were just committed: send them now rather than at the next sweep."""
         self._woken_at = time.monotonic()
         self._woken.set()
 
@@ -118,11 +120,12 @@ class Relay:
 
     async def _drain(self, producer: AIOKafkaProducer) -> None:
         """Send all that waits, in batches; going round from the last key keeps a busy one from starving the others."""
-        after, full = "", True
+        after, full, rested = "", True, False
         while full and (batch := await rows.read(self.database, after=after, limit=_BATCH)):
             await self._send(producer, batch)
-            if len(batch) >= _MANY:
-                await self._leave_the_store_to_others()
+            if len(batch) >= _MANY and not rested:
+                await self._make_way()
+                rested = True
             if not await self._forget(batch):
                 return
             after, full = batch[-1].id, len(batch) == _BATCH
@@ -151,9 +154,9 @@ class Relay:
             await asyncio.gather(*acknowledged)
         EVENTS_SENT.add(len(batch))
 
-    async def _leave_the_store_to_others(self) -> None:
-        """Wait until nothing was committed here for a second: who commits hundreds at once is about to commit more, and
-        to delete as many rows meanwhile would hold it up (an import of 770 students takes 2.5 s then, and 1.9 s so).
+    async def _make_way(self) -> None:
+        """Leave the store to who commits hundreds of events at once, until a second after the last commit that is known
+        by now: deleting as many rows while the next hundreds are written would hold them up (ADR 025).
         """
         await asyncio.sleep(max(0.0, self._woken_at + _REST_SECONDS - time.monotonic()))
 
@@ -174,9 +177,10 @@ class Relay:
     def _is_sure(self) -> bool:
         """Whether the lease is known to be held for a while yet, so that the store need not be asked.
 
-        Should it be wrong, for having been paused, then the broker refuses what it sends and the store what it deletes.
+        Being wrong, after a suspension, does no harm: of two leaders the broker lets the last one send, and the store
+        lets who has the lease delete.
         """
-        return time.monotonic() < self._held_at + _LEASE.total_seconds() / 2
+        return time.monotonic() < self._held_at + _LEASE.total_seconds() / 3
 
 
 def _traceparent(row: Row) -> str:

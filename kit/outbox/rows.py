@@ -15,8 +15,7 @@ from kit.outbox.events import Event, Headers
 type Leading = Callable[[Session], Awaitable[bool]]
 
 _TOGETHER = 20
-"""Keys in one statement of a deletion. The embedded store compares each row with all of them: five hundred at once
-take it five times as long, one at a time half as long again."""
+"""Keys in one statement of a deletion: the embedded store compares each row with all of them (ADR 025)."""
 
 OUTBOX = Collection(
     name="outbox",
@@ -29,7 +28,7 @@ OUTBOX = Collection(
     },
     purpose="événements à publier, écrits avec le changement",
     readers="le relais du service",
-    kept="jusqu'à leur envoi, soit quelques millisecondes",
+    kept="jusqu'à leur envoi, et une seconde de plus au milieu d'un chargement",
 )
 
 
@@ -79,8 +78,8 @@ async def read(database: Database, *, after: str, limit: int) -> list[Row]:
         await database.client.start_session() as session,
         session.start_transaction(read_concern=SNAPSHOT),
     ):
-        # One more than asked for, so that all comes in one answer: pages of a transaction are questions of their own.
-        found = database[OUTBOX.name].find({"_id": {"$gt": after}}, session=session, batch_size=limit + 1)
+        # In one page, as far as it fits: each further one of a transaction is a question of its own.
+        found = database[OUTBOX.name].find({"_id": {"$gt": after}}, session=session, batch_size=limit)
         cursor = found.sort("_id", 1).limit(limit)
         return [_row(document) for document in await cursor.to_list(limit)]
 
@@ -91,7 +90,7 @@ def _row(document: dict[str, Any]) -> Row:
 
 
 async def delete(database: Database, ids: Sequence[str], *, leading: Leading) -> bool:
-    """Forget sent rows, all or none, if `leading` says in the same transaction that this process still leads.
+    """Forget sent rows, at least one, all or none, if `leading` says in the same transaction that this process leads.
 
     Half of them gone would let the next leader send an old version last; so would rows that a leader of before takes
     away while its successor is sending them.
@@ -111,6 +110,6 @@ async def delete(database: Database, ids: Sequence[str], *, leading: Leading) ->
 
 
 async def oldest(database: Database) -> datetime | None:
-    """When the oldest waiting event was written, None when nothing waits."""
+    """When the oldest event that is still there was written, sent or not; None when there is none."""
     document = await database[OUTBOX.name].find_one({}, sort=[("cree_le", 1)], projection={"cree_le": 1})
     return document["cree_le"] if document else None

@@ -14,7 +14,7 @@ _meter = metrics.get_meter("kit")
 REQUESTS = _meter.create_histogram(
     "http.server.request.duration", unit="s", description="Time to answer, by route and status"
 )
-OUTBOX_AGE = _meter.create_gauge("outbox.age", unit="s", description="Age of the oldest event not yet published")
+OUTBOX_AGE = _meter.create_gauge("outbox.age", unit="s", description="Age of the oldest event in the outbox")
 EVENTS_SENT = _meter.create_counter("outbox.events.sent", description="Events published")
 EVENTS_HANDLED = _meter.create_counter(
     "consumer.events", description="Events handled, by topic and outcome (applied, older, dead)"

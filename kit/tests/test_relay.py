@@ -75,26 +75,6 @@ async def test_a_commit_is_sent_at_once_rather_than_at_the_next_sweep(
             await eventually(publisher.nothing_waits)
 
 
-async def test_hundreds_of_rows_are_forgotten_once_who_commits_here_has_paused_and_a_few_at_once(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kit.outbox.relay._REST_SECONDS", 3600.0)
-
-    async def many_are_sent() -> bool:
-        return len(await publisher.sent()) == 101
-
-    relay = publisher.relay(Relay)
-    async with running(relay.run):
-        await publisher.publish(event("a", 1, "x"), relay=relay)
-        await eventually(publisher.nothing_waits)
-        await publisher.publish(*(event(f"k{i:03d}", 1, "x") for i in range(100)), relay=relay)
-        await eventually(many_are_sent)
-        assert await publisher.waiting() == 100
-    async with running(publisher.relay(Relay).run):
-        # Where nobody commits, as after an outage of the broker, it does not pause.
-        await eventually(publisher.nothing_waits)
-
-
 async def test_what_another_process_committed_is_sent_at_the_next_sweep(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

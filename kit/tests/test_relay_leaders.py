@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, override
 
 import pytest
@@ -14,7 +15,7 @@ from kit.outbox.relay import Relay
 from kit.outbox.rows import Row
 from kit.testing.running import running
 from kit.testing.waiting import eventually
-from kit.tests.publisher import Publisher
+from kit.tests.publisher import Publisher, event
 
 pytestmark = pytest.mark.stack
 
@@ -204,3 +205,71 @@ async def test_a_leader_whose_lease_was_taken_meanwhile_sends_no_further_batch(
         await eventually(lambda: has_outcome(relay, "another leads"))
     assert await publisher.sent() == [("a", 1)]
     assert await publisher.waiting() == 2
+
+
+async def test_a_leader_with_nothing_to_send_renews_its_lease_before_it_is_over(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.outbox.relay._LEASE", timedelta(seconds=3))
+    monkeypatch.setattr("kit.outbox.relay._SWEEP_SECONDS", 0.02)
+
+    async def end_after(known: datetime) -> datetime | None:
+        held = await publisher.database.baux.find_one({"_id": LEASE})
+        return held["expire_le"] if held is not None and held["expire_le"] > known else None
+
+    async with running(publisher.relay(Relay).run):
+        end = await eventually(lambda: end_after(datetime.now(UTC)))
+        for _ in range(2):
+            assert end is not None
+            known, end = end, await eventually(partial(end_after, end))
+            assert datetime.now(UTC) < known
+
+
+async def test_a_lease_that_is_held_for_a_while_yet_is_not_asked_for_at_each_round(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rounds(Relay):
+        asked, rounds = 0, 0
+
+        @override
+        async def _acquire(self) -> bool:
+            self.asked += 1
+            return await super()._acquire()
+
+        @override
+        async def _drain(self, producer: AIOKafkaProducer) -> None:
+            await super()._drain(producer)
+            self.rounds += 1
+
+    monkeypatch.setattr("kit.outbox.relay._SWEEP_SECONDS", 0.01)
+    relay = publisher.relay(Rounds)
+
+    async def went_round() -> bool:
+        return relay.rounds >= 5
+
+    async with running(relay.run):
+        await eventually(went_round)
+    assert relay.asked == 1
+
+
+async def test_a_leader_whose_lease_was_taken_while_it_had_nothing_to_send_sends_no_more(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kit.outbox.relay._SWEEP_SECONDS", 3600.0)
+    first, second = publisher.relay(Sleeper), publisher.relay(Relay)
+
+    async def stepped_down() -> bool:
+        return "relay_fenced" in capsys.readouterr().out
+
+    async with running(first.run):
+        await publisher.publish(event("a", 1, "x"), relay=first)
+        await eventually(publisher.nothing_waits)
+        await lapse(publisher)
+        async with running(second.run):
+            await publisher.publish(event("a", 2, "x"), relay=second)
+            await eventually(publisher.nothing_waits)
+            await publisher.publish(event("a", 3, "x"), relay=first)
+            await eventually(stepped_down)
+            second.wake()
+            await eventually(publisher.nothing_waits)
+    assert await publisher.sent() == [("a", 1), ("a", 2), ("a", 3)]
