@@ -96,6 +96,11 @@ class DonneesSiecle:
     entree: date | None
     boursier: bool
 
+    @property
+    def ines(self) -> frozenset[str]:
+        """Its national numbers, of either kind."""
+        return frozenset(ine for ine in (self.ine_rnie, self.ine_bea) if ine is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Courriel:

@@ -18,7 +18,7 @@ _INE = (Identifiant.INE_RNIE, Identifiant.INE_BEA)
 
 def ines_of(paires: Iterable[Paire]) -> frozenset[str]:
     """The INE of these rows, of either kind."""
-    return frozenset(ine for paire in paires for ine in _ines(paire))
+    return frozenset(ine for paire in paires for ine in paire.ligne.siecle.ines)
 
 
 def unmatched_ines(rapprochement: Rapprochement) -> frozenset[str]:
@@ -57,11 +57,7 @@ def tell_arrivals(rapprochement: Rapprochement, arrives: Collection[str]) -> tup
 
 def tell_shared(rapprochement: Rapprochement, shared: Collection[str]) -> tuple[Avertissement, ...]:
     """What the school is told of the students of its file with an INE of these, which a student elsewhere has too."""
-    return tuple(_shared(paire) for paire in rapprochement.paires if not _ines(paire).isdisjoint(shared))
-
-
-def _ines(paire: Paire) -> frozenset[str]:
-    return frozenset(ine for kind in _INE if (ine := kind.of(paire.ligne.siecle)) is not None)
+    return tuple(_shared(paire) for paire in rapprochement.paires if not paire.ligne.siecle.ines.isdisjoint(shared))
 
 
 def _same_birth(known: DonneesSiecle, read: DonneesSiecle) -> bool:

@@ -205,7 +205,7 @@ async def find_concerned(database: Database, eleves: Sequence[Eleve]) -> set[str
     """
     ines: dict[int, set[str]] = defaultdict(set)
     for eleve in eleves:
-        ines[eleve.session] |= {ine for ine in (eleve.siecle.ine_rnie, eleve.siecle.ine_bea) if ine}
+        ines[eleve.session] |= eleve.siecle.ines
     clauses: list[Document] = [
         {"session": session, "contenu.ine": {"$in": sorted(wanted)}} for session, wanted in ines.items() if wanted
     ]

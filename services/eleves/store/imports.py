@@ -41,7 +41,7 @@ IMPORTS = Collection(
         Index(keys={"session": 1, "uai": 1, "_id": -1}),
         Index(keys={"etat": 1, "depose_le": 1}),
         Index(keys={"fichiers.id": 1}),
-        Index(keys={"travail.jusqu_a": 1}),
+        Index(keys={"session": 1, "travail.jusqu_a": 1}),
         # One at a time for a school: two would both make its new students.
         Index(keys={"session": 1, "uai": 1}, unique=True, where={"etat": EtatImport.EN_COURS.value}),
         # Of those who ask for deposits at once, none gets more than there are places.
@@ -236,12 +236,13 @@ async def anyone_waits(database: Database, *, now: datetime) -> bool:
 
 
 async def others_at_work(database: Database, held: ImportSiecle, *, since: datetime) -> Mapping[str, int]:
-    """The other imports that may be at work, or were so since then, with their versions (id to rank).
+    """The other imports of its session that may be at work, or were so since then, with their versions (id to rank).
 
     The version of an import grows in the very transaction that changes its students. It says that it is at work until
-    twenty seconds from then (`BAIL`), so that one that ends later than `since` is found, even if its clock is slow.
+    twenty seconds from then (`BAIL`), so that one that changes students after `since` is found even when its clock is
+    slow by ten seconds, and its transaction takes the ten that it may.
     """
-    at_work = database[IMPORTS.name].find({"travail.jusqu_a": {"$gt": since}}, projection=["version"])
+    at_work = database[IMPORTS.name].find({"session": held.session, "travail.jusqu_a": {"$gt": since}}, {"version": 1})
     found = {document["_id"]: document["version"] for document in await at_work.to_list(None)}
     found.pop(held.id, None)
     return found

@@ -54,7 +54,7 @@ async def find_school(database: Database, *, session: int, uai: str) -> list[Ele
 
 
 async def find_elsewhere(database: Database, *, session: int, uai: str, ines: Iterable[str]) -> list[Eleve]:
-    """The students of other schools who have one of these INE, which none of this school's has."""
+    """The students of other schools who have one of these INE, of rows that none of this school's was found for."""
     collection = database[ELEVES.name]
     found: dict[str, Eleve] = {}
     for champ, some in _asked(ines, _KEYS_ABSENT):

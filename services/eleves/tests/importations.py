@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from generateur.ecoles import Ecole
+from generateur.siecle import write_eleves
 from kit.clock import campaign_clock, technical_clock
 from kit.mongo import Database
 from kit.mongo.migrations import generation
@@ -13,8 +15,10 @@ from services.eleves.imports import EtatImport, Fichier, ImportSiecle
 from services.eleves.store.imports import open_files
 from services.eleves.store.work import Work, transactor
 from services.eleves.tests.conftest import DANS_LES_TEMPS, UAI
+from services.eleves.usecases.imports import apply_import, take_next
 from socle.projections.calendrier import Calendriers
 
+PREMIER = "2025/01IMPORT"
 _MASTER_KEY = "essai:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
@@ -39,7 +43,7 @@ async def pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 async def received(
-    deps: Deps, content: bytes, *, id: str = "2025/01IMPORT", uai: str = UAI, vivier_gele: bool = False
+    deps: Deps, content: bytes, *, id: str = PREMIER, uai: str = UAI, vivier_gele: bool = False
 ) -> ImportSiecle:
     """An import whose file is there, which nobody has begun."""
     stored = await deps.files.write(pieces(content), limit=len(content))
@@ -62,3 +66,16 @@ async def received(
         return await work.imports.save(held)
 
     return await deps.transact(body)
+
+
+async def take(deps: Deps, titulaire: str = "premier") -> ImportSiecle:
+    """The import that comes next, taken by that process."""
+    taken = await take_next(deps, titulaire=titulaire)
+    assert taken is not None, "no import waits"
+    return taken
+
+
+async def import_whole(deps: Deps, lycee: Ecole, *, id: str = PREMIER, titulaire: str = "premier") -> ImportSiecle:
+    """Receive the file of a lycée and do its import, from beginning to end."""
+    await received(deps, write_eleves(lycee), id=id, uai=lycee.uai)
+    return await apply_import(deps, await take(deps, titulaire), titulaire=titulaire)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from services.eleves.siecle.compte_rendu import CodeAvertissement, CodeRejet
 from services.eleves.store import courriels
 from services.eleves.tests.conftest import UAI, VOISIN
 from services.eleves.tests.envois import ecole
-from services.eleves.tests.importations import open_deps, received
+from services.eleves.tests.importations import import_whole, open_deps, received, take
 from services.eleves.usecases import adresses, imports
 from services.eleves.usecases.imports import apply_import, give_up, take_next
 
@@ -38,6 +39,26 @@ def after_the_lease(deps: Deps) -> Deps:
     return replace(deps, clock=lambda: technical_clock() + BAIL + timedelta(seconds=1))
 
 
+async def die(
+    deps: Deps, taken: ImportSiecle, monkeypatch: pytest.MonkeyPatch, *, before: tuple[ModuleType, str]
+) -> None:
+    """Begin the import that the first process has taken; it dies where it comes to this function of a module."""
+
+    async def dying(*_args: Any, **_kwargs: Any) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*before, dying)
+        with pytest.raises(Crash):
+            await apply_import(deps, taken, titulaire="premier")
+
+
+async def go_on(deps: Deps) -> ImportSiecle:
+    """Another process takes the import that is left, once it may, and does it to the end."""
+    later = after_the_lease(deps)
+    return await apply_import(later, await take(later, "second"), titulaire="second")
+
+
 @pytest.mark.parametrize("gele", [False, True], ids=["in time", "after the freeze"])
 @pytest.mark.parametrize("chunks", [0, 1, 2])
 async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
@@ -45,8 +66,7 @@ async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
 ) -> None:
     lycee = generate_ecole(UAI, session=2025, terminales=700, seed=1)
     await received(deps, write_eleves(lycee), vivier_gele=gele)
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
+    taken = await take(deps)
     applied = 0
     real = imports._apply
 
@@ -63,10 +83,7 @@ async def test_an_import_that_a_crash_cut_short_ends_as_if_it_had_not(
     monkeypatch.setattr(imports, "_apply", real)
     assert await store.eleves.count_documents({}) == 250 * chunks
     assert await take_next(deps, titulaire="second") is None, "the first may still be at work"
-    later = after_the_lease(deps)
-    resumed = await take_next(later, titulaire="second")
-    assert resumed is not None
-    done = await apply_import(later, resumed, titulaire="second")
+    done = await go_on(deps)
     assert done.rapport is not None
     assert (done.etat, done.rapport.nouveaux, done.rapport.inchanges) == (EtatImport.TERMINE, 700, 0)
     held = await store.eleves.find({}).to_list(None)
@@ -96,15 +113,8 @@ async def test_an_import_that_is_given_up_frees_the_addresses_it_had_claimed(
 ) -> None:
     lycee = generate_ecole(UAI, session=2025, terminales=60, seed=1)
     await received(deps, write_eleves(lycee))
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
-
-    async def failing(*_args: Any, **_kwargs: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr(imports, "_apply", failing)
-    with pytest.raises(Crash):
-        await apply_import(deps, taken, titulaire="premier")
+    taken = await take(deps)
+    await die(deps, taken, monkeypatch, before=(imports, "_apply"))
     assert await store.courriels.count_documents({}) > 0
     await give_up(deps, taken, titulaire="premier")
     assert await store.courriels.count_documents({}) == 0
@@ -123,10 +133,7 @@ async def test_an_import_that_is_given_up_leaves_each_address_to_the_student_who
     deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lycee = ecole(terminales=20)
-    await received(deps, write_eleves(lycee))
-    first = await take_next(deps, titulaire="premier")
-    assert first is not None
-    await apply_import(deps, first, titulaire="premier")
+    await import_whole(deps, lycee)
     before = await store.courriels.find({}).sort("_id", 1).to_list(None)
     known = lycee.eleves[3]
     assert known.courriel is not None
@@ -134,15 +141,8 @@ async def test_an_import_that_is_given_up_leaves_each_address_to_the_student_who
     changed = replace(known, courriel="autre@courriel.example")
     eleves = (*lycee.eleves[:3], changed, *lycee.eleves[4:], come)
     await received(deps, write_eleves(replace(lycee, eleves=eleves)), id="2025/02IMPORT")
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
-
-    async def failing(*_args: Any, **_kwargs: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr(imports, "_apply", failing)
-    with pytest.raises(Crash):
-        await apply_import(deps, taken, titulaire="premier")
+    taken = await take(deps)
+    await die(deps, taken, monkeypatch, before=(imports, "_apply"))
     (kept,) = await store.eleves.find({"courriel": known.courriel}).to_list(None)
     assert await owner_of(deps, "autre@courriel.example") == kept["_id"]
     assert await owner_of(deps, known.courriel) != kept["_id"], "it was handed to the newcomer"
@@ -159,29 +159,14 @@ async def test_an_address_claimed_before_a_crash_for_a_row_that_is_rejected_afte
     shared = lycee.eleves[3]
     assert shared.courriel is not None
     await received(deps, write_eleves(lycee))
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
-    real = imports._apply
-
-    async def dying(*_args: Any, **_kwargs: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr(imports, "_apply", dying)
-    with pytest.raises(Crash):
-        await apply_import(deps, taken, titulaire="premier")
-    monkeypatch.setattr(imports, "_apply", real)
+    taken = await take(deps)
+    await die(deps, taken, monkeypatch, before=(imports, "_apply"))
     assert await owner_of(deps, shared.courriel) is not None
     theirs = generate_ecole(VOISIN, session=2025, terminales=5, seed=2)
     come = replace(shared, eleve_id="900001")
     theirs = replace(theirs, eleves=(*theirs.eleves, come), exportee_le=theirs.exportee_le + timedelta(days=7))
-    await received(deps, write_eleves(theirs), id="2025/02IMPORT", uai=VOISIN)
-    other = await take_next(deps, titulaire="second")
-    assert other is not None
-    await apply_import(deps, other, titulaire="second")
-    later = after_the_lease(deps)
-    resumed = await take_next(later, titulaire="second")
-    assert resumed is not None
-    done = await apply_import(later, resumed, titulaire="second")
+    await import_whole(deps, theirs, id="2025/02IMPORT", titulaire="second")
+    done = await go_on(deps)
     assert done.rapport is not None
     assert [rejet.code for rejet in done.rapport.rejets] == [CodeRejet.ELEVE_AILLEURS]
     assert await owner_of(deps, shared.courriel) is None
@@ -205,28 +190,13 @@ async def test_an_address_that_was_given_up_before_a_crash_is_freed_after_it(
     deps: Deps, store: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lycee = generate_ecole(UAI, session=2025, terminales=20, seed=1)
-    await received(deps, write_eleves(lycee))
-    first = await take_next(deps, titulaire="premier")
-    assert first is not None
-    await apply_import(deps, first, titulaire="premier")
+    await import_whole(deps, lycee)
     before = await store.courriels.count_documents({})
     changed = replace(lycee, eleves=(replace(lycee.eleves[0], courriel="autre@courriel.example"), *lycee.eleves[1:]))
     await received(deps, write_eleves(changed), id="2025/02IMPORT")
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
-    real = courriels.free
-
-    async def dying(*_args: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr(courriels, "free", dying)
-    with pytest.raises(Crash):
-        await apply_import(deps, taken, titulaire="premier")
-    monkeypatch.setattr(courriels, "free", real)
-    later = after_the_lease(deps)
-    resumed = await take_next(later, titulaire="second")
-    assert resumed is not None
-    done = await apply_import(later, resumed, titulaire="second")
+    taken = await take(deps)
+    await die(deps, taken, monkeypatch, before=(courriels, "free"))
+    done = await go_on(deps)
     assert done.rapport is not None
     assert done.rapport.modifies == 1
     assert await store.courriels.count_documents({}) == before
@@ -236,29 +206,14 @@ async def test_the_students_who_arrived_before_a_crash_are_told_after_it(
     deps: Deps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = generate_ecole(VOISIN, session=2025, terminales=20, seed=1)
-    await received(deps, write_eleves(theirs), uai=VOISIN)
-    first = await take_next(deps, titulaire="premier")
-    assert first is not None
-    await apply_import(deps, first, titulaire="premier")
+    await import_whole(deps, theirs)
     ours = generate_ecole(UAI, session=2025, terminales=20, seed=2)
     come = [replace(eleve, eleve_id=f"9{eleve.eleve_id}") for eleve in theirs.eleves[:2]]
     ours = replace(ours, eleves=(*ours.eleves, *come), exportee_le=ours.exportee_le + timedelta(days=7))
     await received(deps, write_eleves(ours), id="2025/02IMPORT")
-    taken = await take_next(deps, titulaire="premier")
-    assert taken is not None
-    real = courriels.free
-
-    async def dying(*_args: Any) -> None:
-        raise Crash
-
-    monkeypatch.setattr(courriels, "free", dying)
-    with pytest.raises(Crash):
-        await apply_import(deps, taken, titulaire="premier")
-    monkeypatch.setattr(courriels, "free", real)
-    later = after_the_lease(deps)
-    resumed = await take_next(later, titulaire="second")
-    assert resumed is not None
-    done = await apply_import(later, resumed, titulaire="second")
+    taken = await take(deps)
+    await die(deps, taken, monkeypatch, before=(courriels, "free"))
+    done = await go_on(deps)
     assert done.rapport is not None
     assert (done.rapport.arrives, done.rapport.nouveaux) == (2, 20)
     told = [a.eleve for a in done.rapport.avertissements if a.code is CodeAvertissement.ELEVE_ARRIVE]

@@ -136,18 +136,23 @@ def _concerns_files(changement: Changement) -> bool:
 
 
 async def _find_shared(deps: Deps, held: ImportSiecle, planned: Plan, *, alone: bool) -> frozenset[str]:
-    """The INE that this import gave to students while another gave them to others.
+    """The INE that this import gave to students while others elsewhere have them.
 
-    Each looks once more when it has committed, so that whoever did so last sees the other. Nobody had those of the new
-    students when it looked first: where it was `alone` since, as students come by imports only, nobody has them now.
+    Each import looks once more when it has committed, so that of two that gave one INE whoever did so last sees the
+    other. Where it was `alone` since it looked first, new students need it only if somebody was found then: as students
+    come by imports only, nobody has come since.
     """
-    given = {
-        c.eleve.id
-        for c in planned.remaining
-        if not _INE.isdisjoint(c.champs) or (c.nature is Nature.NOUVEAU and not alone)
-    }
+    found = planned.compare.ines_elsewhere(held.uai) if alone else None
+    given = {c.eleve.id for c in planned.remaining if _gives_ine(c, found)}
     paires = [p for p in planned.compare.rapprochement.paires if held.resumed or p.id in given]
     return await find_shared_ines(deps.database, session=held.session, uai=held.uai, ines=ines_of(paires))
+
+
+def _gives_ine(changement: Changement, found: Collection[str] | None) -> bool:
+    """Whether it gives its student an INE that others may have; of the new, one of those `found` elsewhere, or any."""
+    if changement.nature is Nature.NOUVEAU:
+        return found is None or not changement.eleve.siecle.ines.isdisjoint(found)
+    return not _INE.isdisjoint(changement.champs)
 
 
 async def _finish(deps: Deps, id: str, planned: Plan, shared: frozenset[str], *, titulaire: str) -> ImportSiecle:

@@ -28,6 +28,10 @@ class Comparaison:
     rapprochement: Rapprochement
     connus: dict[str, Eleve]
 
+    def ines_elsewhere(self, uai: str) -> frozenset[str]:
+        """The INE that students of other schools than `uai` had, among those that its rows were matched with."""
+        return frozenset(ine for eleve in self.connus.values() if eleve.uai != uai for ine in eleve.siecle.ines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
