@@ -1,5 +1,10 @@
 """Settings that are wrong are named, with what is expected, and nothing starts."""
 
+import os
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from gateway import settings
@@ -55,3 +60,13 @@ def test_a_wrong_setting_is_named_and_stops_all(
     assert printed.startswith(f"setting {name}: ")
     assert said in printed
     assert "secret" not in printed
+
+
+def test_a_port_that_is_taken_is_said_with_the_setting_that_moves_it(environment: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        environment.setenv("PASSERELLE_PORT", str(port))
+        command = [sys.executable, "-m", "gateway"]
+        done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == f"setting PASSERELLE_PORT: port {port} is taken by another program\n"
