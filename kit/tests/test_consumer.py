@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from kit.consumer.messages import Batch
 from kit.consumer.subscriptions import Outcome
+from kit.testing.forwarding import forwarding
+from kit.testing.serving import free_port
 from kit.testing.waiting import eventually
 from kit.tests.conftest import Measured
 from kit.tests.publisher import TOPIC
@@ -42,6 +44,23 @@ async def test_events_of_many_traces_are_handled_together_and_each_trace_tells_s
     assert told == {1: 2, 2: 1, 3: 1}
     (first,) = [span.context for number, span in spans.items() if number == 1]
     assert [link.context for number in (2, 3) for link in spans[number].links] == [first, first]
+
+
+async def test_a_consumer_that_starts_before_its_broker_says_so_and_goes_on_once_it_is_there(
+    producer: AIOKafkaProducer, kafka_bootstrap_servers: str, unique_prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await producer.send_and_wait(unique_prefix + TOPIC, message("a"), key=b"k", headers=GOOD)
+    port, recorder, said = free_port(), Recorder(), ""
+
+    async def complains() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "consumer_interrupted" in said
+
+    async with reading(recorder, f"127.0.0.1:{port}", unique_prefix):
+        await eventually(complains, within=20)
+        async with forwarding(port, f"kafka://{kafka_bootstrap_servers}"):
+            await eventually(lambda: recorder.has(1), within=30)
 
 
 async def test_what_comes_before_an_event_that_cannot_be_handled_does_not_wait_for_it(
