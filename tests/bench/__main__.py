@@ -3,9 +3,13 @@
 import asyncio
 import os
 import platform
+import re
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import psutil
 
 from generateur.offre import generate, write_offre
 from infra.local.processes import free_ports, start_all, stop_all
@@ -13,46 +17,61 @@ from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
 from tests.bench import chain, gateway, offer, operation, siecle, suite, up
-from tests.bench.measures import Bar, table
+from tests.bench.measures import Bar, heading
 
 _RUNS = 5
 _FORMATIONS = 14_252
 
 
 def main() -> None:
-    """Measure everything and print the table; the status says whether every bar was held."""
+    """Measure everything and print the table, each line as soon as it is known; the status says whether every bar was
+    held.
+    """
     configure_logs("bench", level="ERROR")
+    sys.stdout.write(heading(_machine()) + "\n")
     with tempfile.TemporaryDirectory(dir=LOCAL) as folder:
-        bars = asyncio.run(_measure(Path(folder)))
-    machine = (
-        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; medians of {_RUNS} runs"
-    )
-    sys.stdout.write(table(machine, bars) + "\n")
-    if not all(bar.held for bar in bars):
+        held = asyncio.run(_print_all(Path(folder)))
+    if not held:
         raise SystemExit(1)
 
 
-async def _measure(folder: Path) -> list[Bar]:
+def _machine() -> str:
+    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    memory = psutil.virtual_memory().total / 1024**3
+    return (
+        f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), {memory:.0f} GiB, Python "
+        f"{platform.python_version()}; medians of {_RUNS} runs, where the line does not say otherwise"
+    )
+
+
+async def _print_all(folder: Path) -> bool:
+    held = True
+    async for bar in _measure(folder):
+        sys.stdout.write(bar.line() + "\n")
+        sys.stdout.flush()
+        held = held and bar.held
+    return held
+
+
+async def _measure(folder: Path) -> AsyncIterator[Bar]:
     mongodb_port, kafka_port, controller_port = free_ports(3)
     ports = Ports(mongodb=mongodb_port, kafka=kafka_port, kafka_controller=controller_port)
     running = await start_all([mongodb(ports, folder), kafka(ports, folder)], folder)
     try:
-        bars = [
-            await offer.measure(ports.mongodb_uri, _offer(folder), runs=_RUNS),
-            *await siecle.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS),
-            await siecle.measure_memory(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS),
-            await gateway.measure(runs=_RUNS),
-            *await chain.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, runs=_RUNS),
-        ]
+        yield await offer.measure(ports.mongodb_uri, _offer(folder), runs=_RUNS)
+        for bar in await siecle.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS):
+            yield bar
+        yield await siecle.measure_memory(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS)
+        yield await gateway.measure(runs=_RUNS)
+        for bar in await chain.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, runs=_RUNS):
+            yield bar
     finally:
         stop_all(running)
     # They have platforms of their own.
-    return [
-        *bars,
-        await operation.measure(folder, runs=_RUNS),
-        *await up.measure(folder, runs=_RUNS),
-        await suite.measure(),
-    ]
+    yield await operation.measure(folder, runs=_RUNS)
+    for bar in await up.measure(folder, runs=_RUNS):
+        yield bar
+    yield await suite.measure()
 
 
 def _offer(folder: Path) -> Path:

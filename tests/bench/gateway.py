@@ -115,7 +115,7 @@ def _viewer() -> Starlette:
 
 
 def _bare() -> Starlette:
-    """The yardstick: no parsing, no planning, no shaping; the four requests known beforehand."""
+    """The yardstick: no parsing, no planning, no shaping; the three requests known beforehand."""
     urls = dict(pair.split("=", 1) for pair in os.environ["SOUS_GRAPHES"].split(","))
     sessions: list[aiohttp.ClientSession] = []
 

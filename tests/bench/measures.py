@@ -41,10 +41,10 @@ class Bar:
         return f"| {' | '.join(cells)} |"
 
 
-def table(machine: str, bars: Sequence[Bar]) -> str:
-    """The table of bars, in Markdown."""
-    heading = "| what | median | least to most | bar | | yardstick, in the same run |\n|---|---|---|---|---|---|"
-    return "\n".join([machine, "", heading, *(bar.line() for bar in bars)])
+def heading(machine: str) -> str:
+    """What comes before the lines of the table of bars, in Markdown."""
+    columns = "| what | median | least to most | bar | | yardstick, in the same run |\n|---|---|---|---|---|---|"
+    return f"{machine}\n\n{columns}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

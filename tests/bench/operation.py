@@ -84,7 +84,8 @@ async def measure(folder: Path, *, runs: int) -> Bar:
         values=ratios,
         unit="×",
         bar=5.0,
-        yardstick="the same store reads, by the same indexes, returned raw by one bare Starlette application",
+        yardstick="the same store reads, by the same indexes, returned raw by one bare Starlette application; of both, "
+        "what they use when nobody asks is left out",
         taken=taken,
         taken_unit=" ms of CPU",
     )

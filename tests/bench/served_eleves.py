@@ -1,4 +1,4 @@
-"""`eleves` as it is shipped, in a process of its own: files are sent to it as a frontend sends them."""
+"""`eleves` in a process of its own, as shipped but for its spans: files are sent to it as a frontend sends them."""
 
 import asyncio
 import os
