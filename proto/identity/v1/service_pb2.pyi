@@ -43,7 +43,7 @@ Global___LireHabilitationsRequest: _TypeAlias = LireHabilitationsRequest  # noqa
 
 @_typing.final
 class LireHabilitationsResponse(_message.Message):
-    """Read by whoever asks: today eleves and pilotage, before they change anything."""
+    """Read by whoever asks: every other service, before it changes anything, and where its copy of rights is old."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
