@@ -9,6 +9,7 @@ from services.offre.chargement.tableau import (
     FichierRefuse,
     Lecture,
     Ligne,
+    Remarque,
     ValeurRefusee,
     read_columns,
     read_rows,
@@ -76,7 +77,8 @@ class LigneLycee:
 def read(path: Path) -> Lecture[LigneLycee]:
     """Read the lycées of a directory, one row each: where a UAI comes for several years, the last counts.
 
-    Rows of the directory that are not open lycées (schools, services…) are passed over: they are no mistake.
+    Where it comes several times for one year, as an annexe does after its lycée, the first row counts and the others
+    are listed. Rows of the directory that are not open lycées (schools, services…) are passed over: they are no mistake.
 
     Raises:
         FichierRefuse: the columns are those of neither publication, or some of them are missing.
@@ -89,7 +91,10 @@ def read(path: Path) -> Lecture[LigneLycee]:
     latest: dict[str, LigneLycee] = {}
     for line in lecture.bonnes:
         held = latest.get(line.etablissement.uai)
-        if held is None or held.annee <= line.annee:
+        if held is not None and held.annee == line.annee:
+            raison = f"établissement déjà lu à la ligne {held.numero}, qui compte : celle-ci est laissée de côté"
+            lecture.avertissements.append(Remarque(line.numero, columns.uai, raison))
+        elif held is None or held.annee < line.annee:
             latest[line.etablissement.uai] = line
     lecture.bonnes = list(latest.values())
     return lecture

@@ -96,6 +96,17 @@ def test_only_lycees_that_have_students_are_read_of_the_directory(tmp_path: Path
     assert not lecture.rejets
 
 
+def test_an_annexe_that_comes_under_the_number_of_its_lycee_is_listed_and_takes_nothing_of_it(tmp_path: Path) -> None:
+    annexe = {**OUVERT, "Nom_etablissement": "Annexe des Tilleuls", "Nom_commune": "Melun"}
+    lecture = lycees.read(table(tmp_path / "a.csv", OUVERT, annexe, columns=ANNUAIRE))
+    (ligne,) = lecture.bonnes
+    assert ligne.etablissement.origine is not None
+    assert (ligne.etablissement.origine.nom, ligne.etablissement.origine.commune) == ("Lycée des Tilleuls", "Créteil")
+    (said,) = lecture.avertissements
+    assert (said.ligne, said.colonne) == (3, "Identifiant_de_l_etablissement")
+    assert "ligne 2" in said.raison
+
+
 def test_a_lycee_whose_state_is_not_known_is_listed(tmp_path: Path) -> None:
     lecture = lycees.read(table(tmp_path / "a.csv", {**OUVERT, "etat": "?"}, columns=ANNUAIRE))
     assert not lecture.bonnes
