@@ -82,7 +82,9 @@ async def _change(
     async def body(work: Work) -> CalendrierSession:
         held = (await work.calendriers.find([str(session)])).get(str(session))
         if held is None:
-            raise NotFound(f"La session {session} n'a pas de calendrier.", champ="session")
+            raise NotFound(
+                f"La session {session} n'a pas de calendrier : choisissez-en une qui en a un.", champ="session"
+            )
         return await work.calendriers.save(change(held))
 
     return await transact(body)

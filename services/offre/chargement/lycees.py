@@ -78,7 +78,7 @@ def read(path: Path) -> Lecture[LigneLycee]:
     """Read the lycées of a directory, one row each: where a UAI comes for several years, the last counts.
 
     Where it comes several times for one year, as an annexe does after its lycée, the first row counts and the others
-    are listed. Rows of the directory that are not open lycées (schools, services…) are passed over: they are no mistake.
+    are listed. Rows of the directory that are not open lycées (schools, services…) are passed over: no mistake of its.
 
     Raises:
         FichierRefuse: the columns are those of neither publication, or some of them are missing.

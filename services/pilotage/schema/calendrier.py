@@ -153,5 +153,7 @@ class Mutation:
 def _slug(academie: str) -> str:
     found = find_academie(academie)
     if found is None:
-        raise AcademieInconnue(f"« {academie} » n'est pas une académie.", champ="academie")
+        raise AcademieInconnue(
+            f"« {academie} » n'est pas une académie : donnez son nom, tel que « Créteil ».", champ="academie"
+        )
     return found.slug

@@ -43,8 +43,12 @@ async def test_the_national_team_is_told_what_is_wrong_with_a_window(
 async def test_a_session_an_academie_or_a_window_that_does_not_exist_is_refused_at_its_field(
     nation: Steer, store: Database
 ) -> None:
-    no_session = ("INTROUVABLE", "session", "La session 2031 n'a pas de calendrier.")
-    no_academie = ("ACADEMIE_INCONNUE", "academie", "« Atlantide » n'est pas une académie.")
+    no_session = ("INTROUVABLE", "session", "La session 2031 n'a pas de calendrier : choisissez-en une qui en a un.")
+    no_academie = (
+        "ACADEMIE_INCONNUE",
+        "academie",
+        "« Atlantide » n'est pas une académie : donnez son nom, tel que « Créteil ».",
+    )
     wishes = "Inscription et formulation des vœux"
     no_window = ("FENETRE_INCONNUE", "code", f"La session 2023 n'a pas de fenêtre « {wishes} ».")
     cases: list[tuple[str, dict[str, Any], tuple[str, str, str]]] = [
