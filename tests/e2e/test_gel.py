@@ -2,22 +2,14 @@
 figure is counted again from the files, of the school, its académie and the nation.
 """
 
-import csv
-import json
-from collections.abc import Iterable
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from generateur.candidats import generate_dossiers, people_of
-from generateur.dossiers import Phase
 from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.fautes import FauteEleve, with_faults
-from generateur.offre import formations_offertes
 from generateur.siecle import ELEVES, write_eleves, zipped
-from generateur.site_candidats import play
 from infra.local import demonstration
 from kit.mongo import open_database
 from kit.testing.waiting import eventually
@@ -33,14 +25,13 @@ from tests.e2e.affichage import (
     series_of,
     show,
 )
+from tests.e2e.candidats import SEED, SESSION, draw_arrivals, publish, write_states
 from tests.e2e.depots import Frontend
 from tests.e2e.fichiers import Files, read_demonstration
 from tests.e2e.recompte import Recompte
 from tests.e2e.running import Up
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
-
-SESSION, SEED = 2025, 2025
 
 
 async def test_after_its_freeze_the_vivier_initial_stays_while_students_leave_and_come(up: Up, tmp_path: Path) -> None:
@@ -54,7 +45,9 @@ async def test_after_its_freeze_the_vivier_initial_stays_while_students_leave_an
     sent = [await send(administrator, tmp_path, ecole) for ecole in (first, second)]
     await move_freeze(up, "2025-01-10")
     sent.append(await send(administrator, tmp_path, third))
-    later = await play_arrivals(up, files, first, [second, third])
+    arrivals = draw_arrivals(files, [second, third])
+    await publish(up.settings, arrivals)
+    later = write_states(tmp_path / "arrivees.jsonl", arrivals)
     expected = files.recount(sent, avant_le_gel=sent[:2], plus_tard=[later])
     require_telling(expected, ici)
     await require_shown(up, files, expected)
@@ -91,21 +84,6 @@ async def send(administrator: Frontend, folder: Path, ecole: Ecole) -> Path:
     ended = await administrator.ended(await administrator.deposit(ecole.uai, {path.name: path.read_bytes()}))
     assert ended["etat"] == "TERMINE"
     assert ended["rapport"]["rejetees"] == 0
-    return path
-
-
-async def play_arrivals(up: Up, files: Files, first: Ecole, later: Iterable[Ecole]) -> Path:
-    """Have those who came become candidates, and return their states."""
-    known = {personne.numero for personne in people_of(first, seed=SEED)}
-    come = {p.numero: p for ecole in later for p in people_of(ecole, seed=SEED) if p.numero not in known}
-    with (files.folder / "offre.csv").open(encoding="utf-8", newline="") as text:
-        formations = formations_offertes(csv.DictReader(text, delimiter=";"), session=SESSION)
-    dossiers = list(
-        generate_dossiers(come.values(), formations, session=SESSION, phase=Phase.FIN_PRINCIPALE, seed=SEED)
-    )
-    assert await play(dossiers, kafka=up.settings.ports.kafka_bootstrap_servers, prefix="", say=print) == len(come)
-    path = files.folder / "arrivees.jsonl"
-    path.write_text("".join(json.dumps(asdict(dossier), default=str) + "\n" for dossier in dossiers), encoding="utf-8")
     return path
 
 

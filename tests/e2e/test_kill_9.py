@@ -23,8 +23,12 @@ from infra.local.processes import free_ports
 from kit.mongo import Database, Document, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
+from tests.e2e.affichage import has_followed, require_exact, require_offer, series_of, show
+from tests.e2e.candidats import draw_arrivals, publish, write_states
 from tests.e2e.depots import Frontend
 from tests.e2e.droits import DEMANDES, LECTEURS, Demande, compte_of, give_right, told_of_right
+from tests.e2e.fichiers import read_demonstration
+from tests.e2e.recompte import Recompte
 from tests.e2e.refus import is_refused
 from tests.e2e.running import PORTS
 
@@ -164,6 +168,47 @@ async def test_killing_any_process_while_students_are_imported_loses_nothing(pla
     assert await run(platform, "services.rapports", "verifier") == 0
     source.client.close()
     reader.client.close()
+
+
+async def has_more(database: Database, collection: str, than: int) -> bool:
+    return bool(await database[collection].count_documents({}) > than)
+
+
+async def test_killing_any_reader_of_the_candidates_states_loses_none_and_counts_none_twice(
+    platform: Platform, tmp_path: Path
+) -> None:
+    settings = platform.settings
+    files, frontend = await read_demonstration(settings.demonstration), await find_frontend(platform)
+    lycee = generate_ecole(UAI, session=2025, terminales=900, seed=7)
+    sent = tmp_path / "Eleves.xml"
+    sent.write_bytes(write_eleves(lycee))
+    assert (await frontend.ended(await frontend.deposit(UAI, {sent.name: sent.read_bytes()})))["etat"] == "TERMINE"
+    arrivals, told = draw_arrivals(files, [lycee]), list[Path]()
+    readers = {"eleves": "dossiers", "pilotage": "candidatures", "rapports": "candidatures"}
+    for number, (victim, collection) in enumerate(readers.items()):
+        states = arrivals[number :: len(readers)]
+        half = len(states) // 2
+        database = open_database(settings.ports.mongodb_uri, victim)
+        before = await database[collection].count_documents({})
+        await publish(settings, states[:half])
+        await eventually(partial(has_more, database, collection, before), within=30)
+        platform.supervisor.kill9(victim)
+        # The other half comes while it is away.
+        await publish(settings, states[half:])
+        await platform.supervisor.restart(victim)
+        told.append(write_states(tmp_path / f"{victim}.jsonl", states))
+        expected = files.recount([sent], plus_tard=told)
+
+        async def followed(figures: Recompte = expected) -> bool:
+            return has_followed(await show({UAI: frontend}), figures)
+
+        await eventually(followed, within=90, every=0.5)
+        shown = (await show({UAI: frontend}))[UAI]
+        require_exact(shown["indicateurs"]["etablissement"], series_of(expected, "lycee", UAI))
+        require_offer(UAI, shown, expected)
+        database.client.close()
+    assert await run(platform, "services.pilotage", "verifier") == 0
+    assert await run(platform, "services.rapports", "verifier") == 0
 
 
 async def test_killing_identity_right_after_it_gave_a_right_leaves_the_right_given_and_in_force(
