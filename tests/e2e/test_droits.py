@@ -89,7 +89,7 @@ async def test_a_right_taken_away_is_refused_by_the_gateway_and_by_its_service_w
         return await told_of_right(uri, compte, rubrique) == []
 
     await give_right(administrateur, compte, UAI, rubrique, demande.niveau)
-    await eventually(held, within=5)
+    await eventually(held, within=30)
     began = time.monotonic()
     await take_right(administrateur, compte, UAI, rubrique)
     await refused_everywhere(asked, doors, demande.refus)
