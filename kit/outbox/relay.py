@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -163,14 +163,15 @@ class Relay:
     async def _forget(self, batch: Sequence[Row]) -> bool:
         """Delete what was sent, and renew the lease with it; False, and nothing is deleted, when another leads."""
         leading = partial(leases.renew, self.database, _LEASE_NAME, self.holder, _LEASE)
-        started = time.monotonic()
-        held = await rows.delete(self.database, [row.id for row in batch], leading=leading)
-        self._held_at = started if held else -math.inf
-        return held
+        return await self._note(rows.delete(self.database, [row.id for row in batch], leading=leading))
 
     async def _acquire(self) -> bool:
+        return await self._note(leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE))
+
+    async def _note(self, asking: Awaitable[bool]) -> bool:
+        """What the store says of the lease, remembered from when it was asked."""
         started = time.monotonic()
-        held = await leases.acquire(self.database, _LEASE_NAME, self.holder, _LEASE)
+        held = await asking
         self._held_at = started if held else -math.inf
         return held
 
