@@ -14,8 +14,9 @@ import pytest
 
 from kit.auth import service_tokens
 from kit.http import open_client
-from kit.mongo import Database, open_database
+from kit.mongo import Database
 from kit.settings import Mode
+from kit.testing import databases
 from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port, serve
@@ -152,14 +153,10 @@ type ServeEleves = Callable[..., AbstractAsyncContextManager[Eleves]]
 
 
 @pytest.fixture
-async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
-    name = f"{unique_prefix.rstrip('.')}_eleves"
-    opened = open_database(mongodb_uri, name)
-    await LAYOUT.migrate(opened)
-    await publish_shipped(opened, 2025)
-    yield opened
-    await database.client.drop_database(name)
-    opened.client.close()
+async def store(mongodb_uri: str, database: Database) -> AsyncIterator[Database]:
+    async with databases.opened("eleves", LAYOUT, uri=mongodb_uri, beside=database) as own:
+        await publish_shipped(own, 2025)
+        yield own
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from kit.auth import service_tokens
-from kit.mongo import Database, open_database
+from kit.mongo import Database
 from kit.mongo.migrations import generation
 from kit.settings import Mode
+from kit.testing import databases
 from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
 from kit.testing.serving import Serving, free_port, serve
@@ -27,13 +28,9 @@ from socle.testing.rights import beat, grant, role
 
 
 @pytest.fixture
-async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
-    name = f"{unique_prefix.rstrip('.')}_pilotage"
-    opened = open_database(mongodb_uri, name)
-    await LAYOUT.migrate(opened)
-    yield opened
-    await database.client.drop_database(name)
-    opened.client.close()
+async def store(mongodb_uri: str, database: Database) -> AsyncIterator[Database]:
+    async with databases.opened("pilotage", LAYOUT, uri=mongodb_uri, beside=database) as own:
+        yield own
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from kit.auth.service_tokens import create_keys
-from kit.mongo import Database, open_database
+from kit.mongo import Database
 from kit.settings import Mode
+from kit.testing import databases
 from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
 from kit.testing.serving import Serving, free_port, serve
@@ -20,13 +21,9 @@ from services.rapports.tests.told import ACADEMIES, APPRENTISSAGE, FORMATION, Te
 
 
 @pytest.fixture
-async def store(mongodb_uri: str, unique_prefix: str, database: Database) -> AsyncIterator[Database]:
-    name = f"{unique_prefix.rstrip('.')}_rapports"
-    opened = open_database(mongodb_uri, name)
-    await LAYOUT.migrate(opened)
-    yield opened
-    await database.client.drop_database(name)
-    opened.client.close()
+async def store(mongodb_uri: str, database: Database) -> AsyncIterator[Database]:
+    async with databases.opened("rapports", LAYOUT, uri=mongodb_uri, beside=database) as own:
+        yield own
 
 
 @pytest.fixture
