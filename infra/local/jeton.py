@@ -7,6 +7,7 @@ only the demonstration's secrets are known here.
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import httpx
 
@@ -19,8 +20,18 @@ from infra.local.processes import StartFailed
 def main() -> None:
     """Print the token of the account that COMPTE names, or say which there are."""
     settings, compte = asked_account("make jeton")
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(compte.nom_court))
-    sys.stdout.write(asyncio.run(access_token(settings, personne)) + "\n")
+    sys.stdout.write(asyncio.run(access_token(settings, personne_of(compte))) + "\n")
+
+
+def find_personne(folder: Path, nom_court: str) -> Personne:
+    """Who signs in with the account of that name, of the demonstration whose files are in `folder`."""
+    (compte,) = [compte for compte in comptes(folder) if compte.nom_court == nom_court]
+    return personne_of(compte)
+
+
+def personne_of(compte: Compte) -> Personne:
+    """Who signs in with an account of the demonstration: its secrets are known."""
+    return Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(compte.nom_court))
 
 
 def asked_account(command: str) -> tuple[Settings, Compte]:

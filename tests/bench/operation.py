@@ -24,15 +24,13 @@ from starlette.routing import Route
 
 from generateur.ecoles import generate_ecole
 from generateur.siecle import write_eleves
-from infra.local.connexion import Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.platform import Platform, read_settings
 from infra.local.processes import free_ports
 from kit.http import open_client
 from kit.mongo import Document
 from kit.testing.waiting import eventually
 from tests.bench.measures import Bar
-from tests.e2e.depots import Frontend
+from tests.e2e.depots import Frontend, sign_in_as
 from tests.e2e.running import PORTS
 
 _UAI = "0779000P"
@@ -98,9 +96,9 @@ async def _platform(folder: Path) -> AsyncIterator[tuple[Platform, Frontend]]:
     try:
         await platform.start()
         lycee = generate_ecole(_UAI, session=2025, terminales=192, seed=2025)
-        administrator = await _sign_in(platform, "administrateur")
+        administrator = await sign_in_as(platform.settings, "administrateur")
         await administrator.ended(await administrator.deposit(_UAI, {"Eleves.xml": write_eleves(lycee)}))
-        chef = await _sign_in(platform, "chef")
+        chef = await sign_in_as(platform.settings, "chef")
 
         async def complete() -> bool:
             answer = await chef.ask(OPERATION, uai=_UAI)
@@ -111,14 +109,6 @@ async def _platform(folder: Path) -> AsyncIterator[tuple[Platform, Frontend]]:
         yield platform, chef
     finally:
         platform.stop()
-
-
-async def _sign_in(platform: Platform, court: str) -> Frontend:
-    settings = platform.settings
-    (compte,) = [c for c in comptes(settings.demonstration) if c.nom_court == court]
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
-    jetons = await sign_in(settings.identity_url, settings.ports.courriels_url, personne)
-    return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)
 
 
 async def _subject(frontend: Frontend) -> str:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from infra.local.connexion import Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, lycees, totp
+from infra.local.connexion import sign_in
+from infra.local.demonstration import lycees
+from infra.local.jeton import find_personne
 from infra.local.processes import ROOT, free_ports
 from tests.bench.measures import Bar
 from tests.e2e.depots import Frontend
@@ -90,8 +91,7 @@ async def _seconds(clone: Path, caches: dict[str, str]) -> float:
     started = time.perf_counter()
     async with _up(clone, {**caches, **{name: str(port) for name, port in ports.items()}}):
         folder = clone / ".local/run/demonstration"
-        (compte,) = [compte for compte in comptes(folder) if compte.nom_court == "chef"]
-        personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp("chef"))
+        personne = find_personne(folder, "chef")
         jetons = await sign_in(_url(ports["IDENTITY_PORT"]), _url(ports["PORT_COURRIELS"]), personne)
         chef = Frontend(_url(ports["PASSERELLE_PORT"]), jetons.access_token)
         uai = next(iter(lycees(folder)))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from infra.local.connexion import Jetons, Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
+from infra.local.connexion import Jetons, sign_in
+from infra.local.jeton import find_personne
 from kit.http import open_client
 from tests.e2e.running import Up
 
@@ -39,8 +39,7 @@ mutation($u: ID!, $f: [FichierInput!]!) {
 
 async def jetons(up: Up, court: str) -> Jetons:
     """Sign an account of the demonstration in."""
-    (compte,) = [c for c in comptes(up.folder / "demonstration") if c.nom_court == court]
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
+    personne = find_personne(up.folder / "demonstration", court)
     return await sign_in(up.url("IDENTITY_PORT"), up.url("PORT_COURRIELS"), personne)
 
 

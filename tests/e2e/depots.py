@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.connexion import sign_in
+from infra.local.jeton import find_personne
+from infra.local.platform import Settings
 from kit.http import open_client
 from kit.testing.waiting import POLL_SECONDS, eventually
 
@@ -75,3 +78,10 @@ class Frontend:
     @property
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.token}"}
+
+
+async def sign_in_as(settings: Settings, court: str) -> Frontend:
+    """An account of the demonstration, signed in on the platform of these settings."""
+    personne = find_personne(settings.demonstration, court)
+    jetons = await sign_in(settings.identity_url, settings.ports.courriels_url, personne)
+    return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)

@@ -16,8 +16,6 @@ import pytest
 from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.offre import generate, write_lycees, write_offre
 from generateur.siecle import write_eleves
-from infra.local.connexion import Personne, sign_in
-from infra.local.demonstration import MOT_DE_PASSE, comptes, totp
 from infra.local.platform import Platform, read_settings
 from infra.local.processes import free_ports
 from kit.mongo import Database, Document, open_database
@@ -25,7 +23,7 @@ from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
 from tests.e2e.affichage import has_followed, require_exact, require_offer, series_of, show
 from tests.e2e.candidats import draw_arrivals, publish, write_states
-from tests.e2e.depots import Frontend
+from tests.e2e.depots import sign_in_as
 from tests.e2e.droits import DEMANDES, LECTEURS, Demande, compte_of, give_right, told_of_right
 from tests.e2e.fichiers import read_demonstration
 from tests.e2e.recompte import Recompte
@@ -110,15 +108,6 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         reader.client.close()
 
 
-async def find_frontend(platform: Platform, court: str = "administrateur") -> Frontend:
-    """An account of the demonstration, signed in: the administrator of the lycée, unless told."""
-    settings = platform.settings
-    (compte,) = [c for c in comptes(settings.demonstration) if c.nom_court == court]
-    personne = Personne(courriel=compte.courriel, mot_de_passe=MOT_DE_PASSE, totp=totp(court))
-    jetons = await sign_in(settings.identity_url, settings.ports.courriels_url, personne)
-    return Frontend(settings.gateway_url.removesuffix("/graphql"), jetons.access_token)
-
-
 def said(lycee: Ecole) -> dict[str, tuple[object, ...]]:
     """What a file says of each student, by INE."""
     return {e.ine_rnie: (e.nom, e.prenoms, e.classe, e.serie, e.bourse is not None) for e in lycee.eleves}
@@ -139,7 +128,7 @@ async def test_killing_any_process_while_students_are_imported_loses_nothing(pla
         found = await source.imports.find_one({"_id": id})
         return found is not None and found["etat"] == "EN_COURS" and sum(found["travail"]["appliques"].values()) > 0
 
-    frontend = await find_frontend(platform)
+    frontend = await sign_in_as(platform.settings, "administrateur")
     lycee = replace(generate_ecole(UAI, session=2025, terminales=900, seed=7), exportee_le=datetime(2025, 1, 6, 8, 0))  # noqa: DTZ001
     for number, victim in enumerate(("eleves", "mongodb", "kafka", "pilotage", "identity", "gateway")):
         lycee = alter(lycee, part=0.5, seed=number, departs=10, arrivees=15)
@@ -178,7 +167,10 @@ async def test_killing_any_reader_of_the_candidates_states_loses_none_and_counts
     platform: Platform, tmp_path: Path
 ) -> None:
     settings = platform.settings
-    files, frontend = await read_demonstration(settings.demonstration), await find_frontend(platform)
+    files, frontend = (
+        await read_demonstration(settings.demonstration),
+        await sign_in_as(platform.settings, "administrateur"),
+    )
     lycee = generate_ecole(UAI, session=2025, terminales=900, seed=7)
     sent = tmp_path / "Eleves.xml"
     sent.write_bytes(write_eleves(lycee))
@@ -214,7 +206,7 @@ async def test_killing_any_reader_of_the_candidates_states_loses_none_and_counts
 async def test_killing_identity_right_after_it_gave_a_right_leaves_the_right_given_and_in_force(
     platform: Platform,
 ) -> None:
-    administrateur, gestionnaire = [await find_frontend(platform, c) for c in ("administrateur", "gestionnaire")]
+    administrateur, gestionnaire = [await sign_in_as(platform.settings, c) for c in ("administrateur", "gestionnaire")]
     compte, autre = await compte_of(gestionnaire), await compte_of(administrateur)
 
     async def asked(demande: Demande) -> dict[str, Any]:
