@@ -86,13 +86,30 @@ class Aggregates[A: Aggregate]:
             session=self.transaction.session,
         )
         if result.inserted_count + result.matched_count != len(changed):
-            raise Conflict("Ces données ont été modifiées entre-temps : relisez-les puis recommencez.")
+            raise _changed()
         for new, _ in changed:
             self._read[new.id] = new
             if self.kind.publish is not None:
                 topic, message = self.kind.publish(new)
                 self.transaction.publish(Event(topic=topic, key=new.id, version=new.version, message=message))
         return saved
+
+    async def delete(self, aggregate: A) -> None:
+        """Forget one as it was read, and tell that it is gone: a tombstone at the version after its last.
+
+        Raises:
+            Conflict: it was changed by somebody else since it was read.
+        """
+        result = await self.transaction[self.kind.collection].delete_one(
+            {"_id": aggregate.id, "version": aggregate.version.rank}, session=self.transaction.session
+        )
+        if result.deleted_count != 1:
+            raise _changed()
+        self._read.pop(aggregate.id, None)
+        if self.kind.publish is not None:
+            topic, _ = self.kind.publish(aggregate)
+            version = aggregate.version.next(self.generation)
+            self.transaction.publish(Event(topic=topic, key=aggregate.id, version=version, message=None))
 
     def _next(self, aggregate: A) -> A:
         if self._read.get(aggregate.id) == aggregate:
@@ -108,3 +125,7 @@ class Aggregates[A: Aggregate]:
         if read == NEW:
             return InsertOne(document)
         return ReplaceOne({"_id": aggregate.id, "version": read.rank}, document)
+
+
+def _changed() -> Conflict:
+    return Conflict("Ces données ont été modifiées entre-temps : relisez-les puis recommencez.")

@@ -174,3 +174,26 @@ async def test_after_a_restoration_versions_are_of_the_new_generation(
     assert again.version == Version(2, 1)
     assert again.version > saved.version
     assert await store.outbox.count_documents({}) == 2
+
+
+async def test_one_that_is_deleted_is_told_gone_after_its_last_version_unless_it_changed_meanwhile(
+    store: Database, transact: Transactor[Work]
+) -> None:
+    first = await save(transact, Chose("a", "un"))
+    second = await save(transact, replace(first, nom="deux"))
+    await store.outbox.delete_many({})
+
+    async def delete(held: Chose) -> None:
+        async def body(work: Work) -> None:
+            await work.delete(held)
+
+        await transact(body)
+
+    with pytest.raises(Conflict):
+        await delete(first)
+    assert await store.outbox.count_documents({}) == 0
+    await delete(second)
+    assert await store.choses.count_documents({}) == 0
+    (told,) = await store.outbox.find({}).to_list(None)
+    assert (told["key"], told["value"]) == ("a", None)
+    assert ["version", str(Version(1, 3).rank).encode()] in told["headers"]
