@@ -42,6 +42,15 @@ def _purpose(id: str) -> str:
     return f"envoi/{id}"
 
 
+def is_to(vault: Vault, envoi: Envoi, destinataire: str) -> bool:
+    """Whether a message is for that address; one that was sealed under a master key that is gone is for nobody."""
+    try:
+        content: Mapping[str, str] = orjson.loads(vault.open(envoi.message, purpose=_purpose(envoi.id)))
+    except Unopenable:
+        return False
+    return content["destinataire"] == destinataire
+
+
 @dataclass(slots=True, kw_only=True)
 class Courrier:
     """Sends what waits, until cancelled; several processes share the work."""

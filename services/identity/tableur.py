@@ -32,6 +32,7 @@ _ACTES = {
     Acte.COMPTE_CREE: "Compte créé",
     Acte.COMPTE_ACTIVE: "Compte activé",
     Acte.COMPTE_DESACTIVE: "Compte désactivé",
+    Acte.COMPTE_SUPPRIME: "Compte supprimé",
     Acte.MOT_DE_PASSE_CHOISI: "Mot de passe choisi",
     Acte.APPLICATION_ENROLEE: "Application d'authentification enrôlée",
     Acte.CODES_DE_SECOURS_CREES: "Codes de secours créés",

@@ -18,6 +18,7 @@ from services.identity.usecases.comptes import (
     find_by_address,
     issue_link,
 )
+from services.identity.usecases.effacement import Preuve, erase_and_prove
 from socle.principal import Droit, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
 
@@ -44,7 +45,7 @@ _FILE = click.option(
 
 def add_to(group: click.Group) -> None:
     """Add the commands to `group`."""
-    for command in (create_keys, create_first, create, disable_command):
+    for command in (create_keys, create_first, create, disable_command, erase_command):
         group.add_command(command)
 
 
@@ -133,3 +134,21 @@ def disable_command(courriel: str) -> None:
         return await disable(deps, (await find_by_address(deps, courriel)).id, par=OPERATEUR)
 
     click.echo(f"compte {run(body).id} désactivé")
+
+
+@click.command("effacer-personne", help="Erase an account and its person, then prove it by searching the whole store.")
+@click.option("--compte", required=True, help="Its identifier.")
+def erase_command(compte: str) -> None:
+    """Say what was searched and found; status 1 if anything is left. Again, it only proves."""
+
+    async def body(deps: Deps) -> Preuve:
+        return await erase_and_prove(deps, compte, par=OPERATEUR)
+
+    preuve = run(body)
+    for collection, rows in preuve.restes.items():
+        click.echo(f"il en reste dans {collection} : {rows}", err=True)
+    if preuve.a_publier:
+        click.echo(f"{preuve.a_publier} événements attendent d'être publiés, sans nom ni adresse")
+    if preuve.restes:
+        raise SystemExit(1)
+    click.echo(f"compte {compte} effacé : il n'en reste que l'identifiant, dans le journal d'audit")

@@ -52,6 +52,17 @@ async def add(transaction: Transaction, envoi: Envoi) -> None:
     )
 
 
+async def waiting(transaction: Transaction) -> list[Envoi]:
+    """All that wait, as the transaction sees them."""
+    rows = await transaction[ENVOIS.name].find({}, session=transaction.session).to_list(None)
+    return [_envoi(row) for row in rows]
+
+
+async def drop(transaction: Transaction, ids: list[str]) -> None:
+    """Forget messages that are not to be sent any more."""
+    await transaction[ENVOIS.name].delete_many({"_id": {"$in": ids}}, session=transaction.session)
+
+
 @dataclass(frozen=True, slots=True)
 class Envois:
     """The messages that wait."""

@@ -9,7 +9,7 @@ from kit.mongo.aggregates import Aggregates
 from kit.mongo.migrations import Layout
 from kit.outbox import rows
 from kit.vault.keys import KEYS
-from services.identity.store import envois
+from services.identity.store import effacement, envois
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
@@ -67,6 +67,18 @@ class Work:
         """End every session of an account and all that they gave, and tell every service."""
         await self.sessions.end_all_of(compte, now=now)
         await self.familles.end_all_of(compte, now=now)
+
+    async def forget(self, compte: str, empreinte: str) -> None:
+        """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""
+        await effacement.forget(self._transaction, LAYOUT.collections, compte, empreinte)
+
+    async def waiting(self) -> list[envois.Envoi]:
+        """The messages that wait."""
+        return await envois.waiting(self._transaction)
+
+    async def drop(self, ids: list[str]) -> None:
+        """Let these messages not be sent, if this transaction commits."""
+        await envois.drop(self._transaction, ids)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""

@@ -93,6 +93,16 @@ def test_roles_and_rights_are_given_and_taken_and_an_unchanged_account_is_said_t
         assert said in run(*arguments).output, arguments
 
 
+def test_an_erased_person_is_said_to_be_gone_as_often_as_asked(run: Run) -> None:
+    created = run("creer-compte", *LEA, "--nom", "Petit", "--prenom", "Léa", "--role", "ADJOINT", "--uai", "0940001A")
+    (compte,) = re.findall(r"^compte (\w+)$", created.stdout, re.MULTILINE)
+    for _ in range(2):
+        erased = run("effacer-personne", "--compte", compte)
+        assert erased.exit_code == 0
+        assert f"compte {compte} effacé" in erased.stdout
+    assert "n'existe pas" in run("effacer-personne", "--compte", "01JHF3Z6X8Q4T2V5N7M9K1B3CD").stderr
+
+
 def test_a_functional_address_is_refused_with_an_example_of_a_right_one(run: Run) -> None:
     result = run("creer-compte", "--courriel", "ce.0940001A@ac-creteil.fr", "--nom", "X", "--prenom", "Y")
     assert result.exit_code == 1

@@ -202,8 +202,13 @@ async def load(work: Work, id: str) -> Compte:
     """
     compte = (await work.comptes.find([id])).get(id)
     if compte is None:
-        raise NotFound("Ce compte n'existe pas : vérifiez son identifiant.", champ="compte")
+        raise unknown_compte()
     return compte
+
+
+def unknown_compte() -> NotFound:
+    """No account has that identifier."""
+    return NotFound("Ce compte n'existe pas : vérifiez son identifiant.", champ="compte")
 
 
 async def _choose(deps: Deps, compte: Compte, mot_de_passe: str) -> Sequence[str]:
