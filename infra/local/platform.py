@@ -75,6 +75,7 @@ class Settings:
             ),
             "CLES_SERVICES": str(self.keys),
             "SMTP_URL": self.ports.smtp_url,
+            "SMS_URL": f"{self.ports.courriels_url}/sms",
             "ELEVES_URL": f"http://127.0.0.1:{self.services['eleves']}",
             "ACADEMIES_TOPICS": ",".join(self.academies),
             "OTEL_TRACES_EXPORTER": "zipkin",

@@ -25,7 +25,8 @@ from services.identity.origine import Origine
 from services.identity.pages import routes as pages
 from services.identity.rpc import CALLERS, IdentityServicer
 from services.identity.scelleur import Scelleur
-from services.identity.schema import SCHEMA, Context
+from services.identity.schema.graphe import SCHEMA
+from services.identity.schema.types import Context
 from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.cles import open_keys

@@ -52,7 +52,7 @@ def make_deps(
         transact=transactor(database, generation=lambda: trousseau.generation, committed=committed),
         trousseau=trousseau,
         vault=vault,
-        hasher=Hasher(),
+        hasher=Hasher(memoire_kio=settings.argon2_memoire_kio, passes=settings.argon2_passes),
         connexions=Connexions(database),
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),

@@ -11,6 +11,9 @@ from kit.vault.settings import VaultSettings
 from services.identity.domain.facteurs import ROLES_A_TROIS_FACTEURS
 from socle.rubriques import Role
 
+_MEMOIRE_MINIMALE = 19_456
+"""19 MiB with two passes: the least that OWASP's password storage guide and ASVS 5.0 V11.4.2 take for safe."""
+
 
 class IdentitySettings(VaultSettings):
     """What `identity` needs beside what every service does."""
@@ -29,6 +32,16 @@ class IdentitySettings(VaultSettings):
     courriel_expediteur: str = Field(
         "Site de gestion <ne-pas-repondre@site-de-gestion.invalid>", description="Sender of e-mails."
     )
+    sms_url: str = Field(
+        "",
+        description='Door of the SMS operator, which takes `{"numero": "+33…", "texte": "…"}` by POST; where it is '
+        "empty no code is sent by SMS.",
+    )
+    sms_jeton: SecretStr = Field(SecretStr(""), description="Bearer token of the SMS operator; none where it is empty.")
+    argon2_memoire_kio: int = Field(
+        65_536, description="Memory that the hash of a password takes, in KiB (RFC 9106 §4).", ge=64, le=4_194_304
+    )
+    argon2_passes: int = Field(3, description="Passes that the hash of a password takes (RFC 9106 §4).", ge=1, le=100)
     duree_session_minutes: int = Field(
         600, description="Longest time a person stays signed in, in minutes: a working day.", ge=10, le=1440
     )
@@ -50,6 +63,23 @@ class IdentitySettings(VaultSettings):
         parts = urlsplit(self.smtp_url.get_secret_value())
         if parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
             raise ValueError("SMTP_URL: expected smtp://, smtp+starttls:// or smtps://, then a host")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sms(self) -> Self:
+        if not self.sms_url:
+            return self
+        parts = urlsplit(self.sms_url)
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise ValueError("SMS_URL: expected https://, then a host")
+        if self.mode is not Mode.LOCAL and parts.scheme != "https":
+            raise ValueError("SMS_URL: only MODE=local may do without https")
+        return self
+
+    @model_validator(mode="after")
+    def _check_cost(self) -> Self:
+        if self.mode is not Mode.LOCAL and (self.argon2_memoire_kio < _MEMOIRE_MINIMALE or self.argon2_passes < 2):
+            raise ValueError(f"ARGON2_MEMOIRE_KIO, ARGON2_PASSES: at least {_MEMOIRE_MINIMALE} and 2 but in MODE=local")
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from kit.vault.sealing import Unopenable
 from services.identity.app import create_app
 from services.identity.consumers import subscriptions
 from services.identity.deps import Deps, make_deps
-from services.identity.schema import SCHEMA
+from services.identity.schema.graphe import SCHEMA
 from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.cles import SecretsDeDemonstration, open_keys

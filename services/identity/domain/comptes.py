@@ -73,12 +73,14 @@ class Compte:
     Args:
         id: opaque and sortable by time; all that others ever know of the person.
         courriel: its address in its normal form.
+        mobile: its mobile number (E.164), where it gave one.
     """
 
     id: str
     courriel: str
     nom: str
     prenom: str
+    mobile: str | None = None
     etat: EtatCompte = EtatCompte.INVITE
     roles: tuple[RoleTenu, ...] = ()
     droits: tuple[Droit, ...] = ()

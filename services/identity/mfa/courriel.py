@@ -3,10 +3,10 @@
 import secrets
 from datetime import timedelta
 
+from services.identity.lettres.lettre import PREVENEZ, Code, Lettre
+
 VALIDITE = timedelta(minutes=10)
 ENTRE_DEUX_ENVOIS = timedelta(seconds=30)
-
-SUJET = "Votre code de connexion au site de gestion"
 
 
 def new_code() -> str:
@@ -14,16 +14,15 @@ def new_code() -> str:
     return f"{secrets.randbelow(10**6):06d}"
 
 
-def text(prenom: str, code: str) -> str:
-    """The message, in plain text."""
-    return f"""Bonjour {prenom},
-
-Votre code de connexion au site de gestion est :
-
-    {code}
-
-Il est valable 10 minutes et ne sert qu'une fois. Personne ne vous le demandera au téléphone ni par message.
-
-Si vous n'êtes pas en train de vous connecter, quelqu'un connaît votre mot de passe : prévenez sans attendre
-l'administrateur de votre établissement ou votre rectorat.
-"""
+def letter(prenom: str, code: str) -> Lettre:
+    """The message that brings the code."""
+    return Lettre(
+        sujet="Votre code de connexion au site de gestion",
+        prenom=prenom,
+        corps=[
+            "Votre code de connexion au site de gestion est :",
+            Code(code),
+            "Il est valable 10 minutes et ne sert qu'une fois. Personne ne vous le demandera.",
+            "Si vous n'êtes pas en train de vous connecter, quelqu'un connaît votre mot de passe. " + PREVENEZ,
+        ],
+    )

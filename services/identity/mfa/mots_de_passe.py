@@ -16,13 +16,13 @@ _zxcvbn_lock = threading.Lock()
 
 
 class Hasher:
-    """argon2id with the parameters of RFC 9106 §4 for little memory (64 MiB, 3 passes), a few at a time.
+    """argon2id, a few at a time; by default with the parameters of RFC 9106 §4 for little memory (64 MiB, 3 passes).
 
     As many threads as cores: more would only hold more memory, for the same passwords a second.
     """
 
-    def __init__(self) -> None:
-        self._argon2 = PasswordHasher()
+    def __init__(self, *, memoire_kio: int = 65_536, passes: int = 3) -> None:
+        self._argon2 = PasswordHasher(time_cost=passes, memory_cost=memoire_kio)
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
         self._dummy = self._argon2.hash(secrets.token_urlsafe())
 

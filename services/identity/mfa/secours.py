@@ -3,14 +3,13 @@
 import secrets
 from collections.abc import Sequence
 
+from services.identity.lettres.lettre import PREVENEZ, Lettre
+
 NOMBRE = 10
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: none of its letters is taken for another, or for a digit."""
 _READ_AS = str.maketrans("OIL", "011", " -\u2010\u2011\u2013\t")
 _HALF = 5
-
-SUJET_NOUVEAUX = "Vos codes de secours ont été renouvelés"
-SUJET_UTILISE = "Un code de secours a servi à vous connecter"
 
 
 def new_codes() -> Sequence[str]:
@@ -27,26 +26,28 @@ def normalize(typed: str) -> str:
     return typed[:40].upper().translate(_READ_AS)
 
 
-def text_renewed(prenom: str) -> str:
+def letter_renewed(prenom: str) -> Lettre:
     """The message to whoever has new codes."""
-    return f"""Bonjour {prenom},
+    return Lettre(
+        sujet="Vos codes de secours ont été renouvelés",
+        prenom=prenom,
+        corps=[
+            "De nouveaux codes de secours viennent d'être créés pour votre compte. Les précédents ne servent plus.",
+            "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ,
+        ],
+    )
 
-De nouveaux codes de secours viennent d'être créés pour votre compte du site de gestion. Les précédents ne servent plus.
 
-Si ce n'est pas vous, quelqu'un est entré dans votre compte : prévenez sans attendre l'administrateur de votre
-établissement ou votre rectorat.
-"""
-
-
-def text_used(prenom: str, restants: int) -> str:
+def letter_used(prenom: str, restants: int) -> Lettre:
     """The message to whose code was used, with how many are left."""
-    return f"""Bonjour {prenom},
-
-Un de vos codes de secours vient de servir à vous connecter au site de gestion. {_left(restants)}
-
-Si ce n'est pas vous, quelqu'un connaît votre mot de passe et a vos codes : prévenez sans attendre l'administrateur de
-votre établissement ou votre rectorat.
-"""
+    return Lettre(
+        sujet="Un code de secours a servi à vous connecter",
+        prenom=prenom,
+        corps=[
+            f"Un de vos codes de secours vient de servir à vous connecter au site de gestion. {_left(restants)}",
+            "Si ce n'est pas vous, quelqu'un connaît votre mot de passe et a vos codes. " + PREVENEZ,
+        ],
+    )
 
 
 def _left(restants: int) -> str:

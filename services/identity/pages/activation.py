@@ -5,10 +5,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
+from services.identity.domain.liens import LienInvalide
 from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE, MotDePasseRefuse
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.navigateur import PageExpiree
-from services.identity.usecases.comptes import LienInvalide, activate, owner_of_link
+from services.identity.usecases.comptes import activate, owner_of_link
 
 
 def routes(contexte: Contexte) -> list[Route]:

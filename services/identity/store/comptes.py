@@ -25,6 +25,7 @@ COMPTES = Collection(
         "roles": "array",
         "droits": "array",
     },
+    optional={"mobile": "string"},
     indexes=(Index(keys={"roles.uai": 1}), Index(keys={"droits.uai": 1})),
     purpose="savoir qui est la personne et ce qu'elle peut faire",
     readers="la personne, et qui gère les utilisateurs de ses établissements",
@@ -37,6 +38,7 @@ def _document(compte: Compte) -> Document:
         "courriel": compte.courriel,
         "nom": compte.nom,
         "prenom": compte.prenom,
+        **({} if compte.mobile is None else {"mobile": compte.mobile}),
         "etat": compte.etat,
         "roles": [
             {
@@ -69,6 +71,7 @@ def _compte(id: str, version: Version, document: Document) -> Compte:
         courriel=document["courriel"],
         nom=document["nom"],
         prenom=document["prenom"],
+        mobile=document.get("mobile"),
         etat=EtatCompte(document["etat"]),
         roles=read_roles(document["roles"]),
         droits=read_droits(document["droits"]),

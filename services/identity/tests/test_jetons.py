@@ -17,10 +17,11 @@ from proto.identity.v1 import habilitations_pb2
 from services.identity.deps import Deps, make_deps
 from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.courriels import CourrielPris
+from services.identity.domain.liens import LienInvalide
 from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.connexions import ESSAIS_PAR_CODE
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
-from services.identity.usecases.comptes import LienInvalide, NouveauCompte, activate, create_compte, disable, issue_link
+from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
 from services.identity.usecases.connexion import ConnexionExpiree, check_password, find_in_progress, open_session
 from services.identity.usecases.seconds_facteurs import CodeRefuse, send_code, show_code, show_totp
 from socle.principal import RoleTenu

@@ -103,7 +103,7 @@ async def test_a_code_signs_in_once_without_the_application_and_its_owner_is_tol
         ]
 
     (text,) = await eventually(told)
-    assert re.search(r"Bonjour Camille,.*Il vous en reste 9\..*prévenez sans attendre", text, re.DOTALL)
+    assert re.search(r"Bonjour Camille,.*Il vous en reste 9\..*Prévenez sans attendre", text, re.DOTALL)
     again = Session(someone)
     await again.password()
     refused = await again.recover(codes[0])

@@ -6,31 +6,21 @@ from datetime import datetime
 
 from ulid import ULID
 
-from kit.errors import NotFound, Refusal
+from kit.errors import NotFound
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import courriels, mots_de_passe
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
+from services.identity.domain.liens import LienInvalide, Usage
 from services.identity.mfa.mots_de_passe import strength
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import claim, find_owners, free
 from services.identity.store.facteurs import find_facteurs
-from services.identity.store.liens import find_owner
+from services.identity.store.liens import find_lien
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from socle.principal import Droit, RoleTenu
-
-
-class LienInvalide(Refusal):
-    """The activation link was used, has expired, or never was one."""
-
-    code = "LIEN_INVALIDE"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Ce lien d'activation a déjà servi ou a expiré : demandez-en un autre à qui a créé votre compte."
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +105,11 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
 
 
 async def issue_link(deps: Deps, compte: Compte) -> str:
-    """A new activation link for an account: the secret to put in its address, single use, 72 hours."""
+    """A new activation link for an account, in place of the last: the secret of its address, single use, 72 hours."""
     secret = new_secret()
 
     async def body(work: Work) -> None:
-        await work.liens.issue(condensat(secret), compte.id, now=deps.clock())
+        await work.liens.issue(condensat(secret), Usage.ACTIVATION, compte.id, now=deps.clock())
 
     await deps.transact(body)
     return secret
@@ -131,10 +121,10 @@ async def owner_of_link(deps: Deps, secret: str) -> Compte:
     Raises:
         LienInvalide: it activates none.
     """
-    owner = await find_owner(deps.database, condensat(secret), now=deps.clock())
-    compte = None if owner is None else await find_compte(deps.database, owner)
+    lien = await find_lien(deps.database, condensat(secret), Usage.ACTIVATION, now=deps.clock())
+    compte = None if lien is None else await find_compte(deps.database, lien.compte)
     if compte is None:
-        raise LienInvalide
+        raise LienInvalide(Usage.ACTIVATION)
     return compte
 
 
@@ -150,8 +140,9 @@ async def activate(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
     hashes = await _choose(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
-        if await work.liens.use(condensat(secret), now=deps.clock()) != compte.id:
-            raise LienInvalide
+        used = await work.liens.use(condensat(secret), Usage.ACTIVATION, now=deps.clock())
+        if used is None or used.compte != compte.id:
+            raise LienInvalide(Usage.ACTIVATION)
         await work.facteurs.set_passwords(compte.id, hashes)
         await note(deps, work, Acte.COMPTE_ACTIVE, par=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())

@@ -78,9 +78,8 @@ async def send_code(deps: Deps, secret: str) -> EnCours:
         await work.send(
             new_envoi(
                 deps.vault,
+                courriel.letter(en_cours.compte.prenom, code),
                 destinataire=en_cours.compte.courriel,
-                sujet=courriel.SUJET,
-                texte=courriel.text(en_cours.compte.prenom, code),
                 now=now,
                 validite=courriel.VALIDITE,
             )

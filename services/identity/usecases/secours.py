@@ -67,9 +67,8 @@ async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
         await work.send(
             new_envoi(
                 deps.vault,
+                secours.letter_renewed(compte.prenom),
                 destinataire=compte.courriel,
-                sujet=secours.SUJET_NOUVEAUX,
-                texte=secours.text_renewed(compte.prenom),
                 now=now,
                 validite=_NOTICE,
             )
@@ -103,9 +102,8 @@ async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
         await work.send(
             new_envoi(
                 deps.vault,
+                secours.letter_used(compte.prenom, await work.secours.count_left(compte.id)),
                 destinataire=compte.courriel,
-                sujet=secours.SUJET_UTILISE,
-                texte=secours.text_used(compte.prenom, await work.secours.count_left(compte.id)),
                 now=now,
                 validite=_NOTICE,
             )

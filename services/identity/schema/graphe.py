@@ -1,0 +1,20 @@
+"""The subgraph of `identity`: all that can be asked of it."""
+
+import strawberry
+
+from kit.graphql.endpoint import Schema
+from services.identity.schema.comptes import Lectures
+from services.identity.schema.droits import Droits
+
+
+@strawberry.type
+class Query(Lectures):
+    """What is read; each subject has its module."""
+
+
+@strawberry.type
+class Mutation(Droits):
+    """What is done; each subject has its module."""
+
+
+SCHEMA = Schema(query=Query, mutation=Mutation)
