@@ -55,13 +55,13 @@ def _purpose(id: str) -> str:
     return f"envoi/{id}"
 
 
-def is_to(vault: Vault, envoi: Envoi, destinataire: str) -> bool:
-    """Whether a message is for that address; one that was sealed under a master key that is gone is for nobody."""
+def is_to(vault: Vault, envoi: Envoi, *destinataires: str | None) -> bool:
+    """Whether a message is for one of these; one that was sealed under a master key that is gone is for nobody."""
     try:
-        content: Mapping[str, str] = orjson.loads(vault.open(envoi.message, purpose=_purpose(envoi.id)))
+        content: Mapping[str, Any] = orjson.loads(vault.open(envoi.message, purpose=_purpose(envoi.id)))
     except Unopenable:
         return False
-    return content["destinataire"] == destinataire
+    return content.get("courriel", content.get("mobile")) in destinataires
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from proto.identity.v1 import habilitations_pb2
 from services.identity.condensats import condensat, new_secret
 from services.identity.courrier import new_envoi
 from services.identity.domain.audit import OPERATEUR, Acte, Recherche
+from services.identity.lettres.lettre import Lettre
 from services.identity.store.comptes import find_compte
 from services.identity.store.effacement import search
 from services.identity.store.work import Work
@@ -61,9 +62,8 @@ async def signed_in(identity: Identity, someone: Titulaire) -> Connecte:
 async def mail(identity: Identity, courriel: str) -> str:
     """A message that waits for long enough that no sender takes it."""
     deps, now = identity.deps, identity.deps.clock() + timedelta(hours=1)
-    envoi = new_envoi(
-        deps.vault, destinataire=courriel, sujet="Essai", texte="Essai", now=now, validite=timedelta(hours=1)
-    )
+    lettre = Lettre(sujet="Essai", prenom="Camille", corps=["Essai"])
+    envoi = new_envoi(deps.vault, lettre, destinataire=courriel, now=now, validite=timedelta(hours=1))
 
     async def body(work: Work) -> None:
         await work.send(envoi)

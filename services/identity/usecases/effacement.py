@@ -29,7 +29,7 @@ async def erase(deps: Deps, id: str, *, par: Partie) -> None:
         compte = await load(work, id)
         await work.sign_out(id, now=deps.clock())
         await work.forget(id, fingerprint(deps, compte.courriel))
-        mine = [envoi.id for envoi in await work.waiting() if is_to(deps.vault, envoi, compte.courriel)]
+        mine = [envoi.id for envoi in await work.waiting() if is_to(deps.vault, envoi, compte.courriel, compte.mobile)]
         await work.drop(mine)
         await note(deps, work, Acte.COMPTE_SUPPRIME, par=par, cible=Partie.of(compte))
         await work.comptes.delete(compte)
