@@ -21,9 +21,11 @@ class Deps:
     """The store, the keys and the clock of identity.
 
     Args:
+        adresse: where browsers reach us, for the links that are mailed.
         mail_written: called after a commit that wrote a message to send.
     """
 
+    adresse: str
     database: Database
     transact: Transactor[Work]
     trousseau: Trousseau
@@ -48,6 +50,7 @@ def make_deps(
     """Over `database`; without `committed` and `mail_written`, what is written is sent at the loops' next sweep."""
     trousseau = Trousseau(database, vault)
     return Deps(
+        adresse=settings.identity_url,
         database=database,
         transact=transactor(database, generation=lambda: trousseau.generation, committed=committed),
         trousseau=trousseau,

@@ -1,10 +1,8 @@
 """Recovery codes: made by who is signed in, used by who has lost what it signs in with (domaine.md §3)."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from kit.errors import Refusal
-from services.identity.courrier import new_envoi
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Facteur
@@ -12,12 +10,10 @@ from services.identity.domain.sessions import ACTE_SENSIBLE
 from services.identity.mfa import secours
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
+from services.identity.usecases.avis import notify
 from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress, with_account
 from services.identity.usecases.jetons import Connecte, is_enough
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
-
-_NOTICE = timedelta(days=3)
-"""≈ ours: how long a notice is worth sending, while the mail server is away."""
 
 
 class CodeDeSecoursRefuse(CodeRefuse):
@@ -64,15 +60,7 @@ async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
             raise PreuveTropAncienne
         await work.secours.replace(compte.id, empreintes, now=now)
         await note(deps, work, Acte.CODES_DE_SECOURS_CREES, par=Partie.of(compte))
-        await work.send(
-            new_envoi(
-                deps.vault,
-                secours.letter_renewed(compte.prenom),
-                destinataire=compte.courriel,
-                now=now,
-                validite=_NOTICE,
-            )
-        )
+        await notify(deps, work, compte, secours.letter_renewed(compte.prenom))
 
     await deps.transact(body)
     deps.mail_written()
@@ -99,15 +87,8 @@ async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
             raise CodeDeSecoursRefuse
         if not await work.connexions.add_factor(id, Facteur.SECOURS, now=now):
             raise ConnexionExpiree
-        await work.send(
-            new_envoi(
-                deps.vault,
-                secours.letter_used(compte.prenom, await work.secours.count_left(compte.id)),
-                destinataire=compte.courriel,
-                now=now,
-                validite=_NOTICE,
-            )
-        )
+        left = await work.secours.count_left(compte.id)
+        await notify(deps, work, compte, secours.letter_used(compte.prenom, left))
 
     async with judged(deps, en_cours):
         await deps.transact(body)
