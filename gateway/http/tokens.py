@@ -151,6 +151,8 @@ class Tokens:
             and (audience == self.audience or (isinstance(audience, list) and self.audience in audience))
             and isinstance(expires, int | float)
             and expires > now - _LEEWAY_SECONDS
+            # Of a person's session: a machine has none, and its flow does not pass here.
+            and isinstance(claims.get("sid"), str)
         )
         if not valid:
             raise Unauthenticated

@@ -44,7 +44,8 @@ class Issuer:
 
     def token(self, *, key: ECKey | None = None, typ: str = "at+jwt", **claims: Any) -> str:
         signing = key or self.key
-        valid = {"iss": self.url, "aud": "site-de-gestion", "sub": "01A", "exp": int(time.time()) + 600}
+        expires = int(time.time()) + 600
+        valid = {"iss": self.url, "aud": "site-de-gestion", "sub": "01A", "sid": "01S", "exp": expires}
         return jwt.encode({"alg": "ES256", "typ": typ, "kid": signing.kid}, valid | claims, signing)
 
     async def discovery(self, _request: Request) -> Response:
@@ -179,6 +180,7 @@ async def test_an_expired_forged_or_foreign_token_is_refused_and_goes_no_further
         issuer.token(exp="demain"),
         issuer.token(iss="http://127.0.0.1:1"),
         issuer.token(aud="autre"),
+        issuer.token(sid=None),
         issuer.token(typ="JWT"),
         issuer.token(key=other),
         issuer.token(key=forged),

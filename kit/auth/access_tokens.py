@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import extract_compact
 
-from kit.errors import Unauthenticated, Unavailable
+from kit.errors import Forbidden, Unauthenticated, Unavailable
 from kit.http import open_client
 from kit.logs import get_logger
 
@@ -28,6 +28,7 @@ _RETRY_AT_MOST_EVERY_SECONDS = 0.5
 _FETCH_TIMEOUT_SECONDS = 3.0
 _REMEMBERED_SECONDS = 30.0
 _REMEMBERED = 10_000
+_OF_A_PERSON = frozenset({"sid", "acr", "amr", "auth_time"})
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
 
 _log = get_logger(__name__)
@@ -44,6 +45,15 @@ class AccessToken:
     acr: str
     amr: tuple[str, ...]
     auth_time: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MachineToken:
+    """Which machine calls, and the flows it may use: no person, no session (RFC 9068 §2.2, client credentials)."""
+
+    client_id: str
+    scope: frozenset[str]
     expires_at: datetime
 
 
@@ -140,13 +150,34 @@ class TokenVerifier:
             if token.expires_at.timestamp() <= time.time() - _LEEWAY_SECONDS:
                 raise Unauthenticated
             return token
-        token = await self._verify(value)
+        token = self._read(await self._claims(value))
         if len(self._good) >= _REMEMBERED:
             self._good.clear()
         self._good[value] = (time.monotonic() + _REMEMBERED_SECONDS, token)
         return token
 
-    async def _verify(self, value: str) -> AccessToken:
+    async def verify_machine(self, value: str, *, flux: str) -> MachineToken:
+        """Check the token of a machine, for one flow.
+
+        Raises:
+            Unauthenticated: it is not valid, or is a person's.
+            Forbidden: the machine has not that flow.
+            Unavailable: the issuer's keys cannot be had.
+        """
+        claims = await self._claims(value)
+        token = MachineToken(
+            client_id=_text(claims, "client_id"),
+            scope=frozenset(_text(claims, "scope").split()),
+            expires_at=datetime.fromtimestamp(_number(claims.get("exp")), UTC),
+        )
+        if _text(claims, "sub") != token.client_id or not _OF_A_PERSON.isdisjoint(claims):
+            raise Unauthenticated
+        if flux not in token.scope:
+            raise Forbidden("Ce système n'a pas accès à ce flux : demandez-le à l'équipe nationale.")
+        return token
+
+    async def _claims(self, value: str) -> dict[str, Any]:
+        """What a valid token says, of a person or of a machine."""
         key = await self.keys.get(_kid(value))
         if key is None:
             raise Unauthenticated
@@ -154,23 +185,22 @@ class TokenVerifier:
             token = jwt.decode(value, key, algorithms=[ALGORITHM])
         except NOT_A_TOKEN as error:
             raise Unauthenticated from error
-        return self._read(token.header, token.claims)
-
-    def _read(self, header: dict[str, Any], claims: dict[str, Any]) -> AccessToken:
-        now = time.time()
+        now, claims = time.time(), token.claims
         audience = claims.get("aud")
         valid = (
-            str(header.get("typ", "")).lower() == TOKEN_TYPE
+            str(token.header.get("typ", "")).lower() == TOKEN_TYPE
             and claims.get("iss") == self.keys.issuer
             and (audience == AUDIENCE or (isinstance(audience, list) and AUDIENCE in audience))
             and _number(claims.get("exp")) > now - _LEEWAY_SECONDS
             and 0 < _number(claims.get("iat")) < now + _LEEWAY_SECONDS
-            and _number(claims.get("auth_time")) > 0
         )
         if not valid:
             raise Unauthenticated
+        return claims
+
+    def _read(self, claims: dict[str, Any]) -> AccessToken:
         amr = claims.get("amr")
-        if not isinstance(amr, list):
+        if not isinstance(amr, list) or not _number(claims.get("auth_time")):
             raise Unauthenticated
         return AccessToken(
             sub=_text(claims, "sub"),

@@ -32,7 +32,9 @@ class Issuer:
         return f"http://127.0.0.1:{self.port}"
 
     def token(self, *, key: ECKey | None = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A valid access token of the account `sub`, but for the claims and header fields given otherwise."""
+        """A valid access token of the account `sub`, but for the claims (None leaves one out) and header fields given
+        otherwise.
+        """
         now = int(time.time())
         signing = key or self.key
         valid = {
@@ -49,7 +51,8 @@ class Issuer:
             "exp": now + 600,
         }
         protected = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": signing.kid} | (header or {})
-        return jwt.encode(protected, valid | claims, signing, algorithms=[ALGORITHM])
+        said = {name: value for name, value in (valid | claims).items() if value is not None}
+        return jwt.encode(protected, said, signing, algorithms=[ALGORITHM])
 
     def authorization(self, **claims: Any) -> dict[str, str]:
         """The header of a request with such a token."""

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit.auth.access_tokens import IssuerKeys, TokenVerifier
-from kit.errors import Unauthenticated, Unavailable
+from kit.errors import Forbidden, Unauthenticated, Unavailable
 from kit.testing.forgeries import forged_tokens
 from kit.testing.issuer import Issuer, new_key
 from kit.testing.serving import free_port, serve
@@ -65,6 +65,28 @@ async def test_a_token_that_is_expired_or_meant_for_others_is_refused(
 ) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(issuer.token(**claims))
+
+
+def of_a_machine(issuer: Issuer, **claims: Any) -> str:
+    """The token of a machine, but for the claims given otherwise."""
+    said: dict[str, Any] = dict.fromkeys(("sid", "acr", "amr", "auth_time"))
+    return issuer.token(**said | {"sub": "siecle", "client_id": "siecle", "scope": "siecle.pousser"} | claims)
+
+
+async def test_a_machine_is_told_by_its_token_for_its_own_flow_only(issuer: Issuer, verifier: TokenVerifier) -> None:
+    token = await verifier.verify_machine(of_a_machine(issuer), flux="siecle.pousser")
+    assert token.client_id == "siecle"
+    assert token.scope == {"siecle.pousser"}
+    with pytest.raises(Forbidden):
+        await verifier.verify_machine(of_a_machine(issuer), flux="catalogue.offres")
+
+
+async def test_a_machine_is_nobody_and_nobody_is_a_machine(issuer: Issuer, verifier: TokenVerifier) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(of_a_machine(issuer))
+    for claims in ({"sid": "01S"}, {"amr": ["pwd"]}, {"sub": "01A"}, {"exp": 1}, {"aud": "autre"}):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify_machine(of_a_machine(issuer, **claims), flux="siecle.pousser")
 
 
 async def test_an_id_token_is_not_an_access_token(issuer: Issuer, verifier: TokenVerifier) -> None:

@@ -36,7 +36,7 @@ from services.identity.usecases.lectures import principal_of
 def create_app(settings: IdentitySettings) -> Starlette:
     """`identity`, ready to be served."""
     local, tls = settings.mode is Mode.LOCAL, server_credentials(settings)
-    clients = load_clients(settings.identity_clients, demonstration=local)
+    clients = load_clients(settings.identity_clients, demonstration=local, cles=settings.cles_services)
     database = open_database(settings.mongodb_uri, f"{settings.prefixe_bases}identity")
     relay = Relay.of(settings, database, service="identity")
     vault = settings.open_vault()

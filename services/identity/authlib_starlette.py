@@ -50,6 +50,8 @@ class StarletteOAuth2Request(OAuth2Request):
         self._args = dict(query)
         self._form_fields = dict(form)
         self.payload = StarlettePayload(ImmutableMultiDict([*query.multi_items(), *form.multi_items()]))
+        self.spent: dict[str, float] = {}
+        """What this request used up by showing it, and until when (in seconds) it would have been believed."""
 
     @classmethod
     async def read(cls, request: Request, *, base_url: str) -> "StarletteOAuth2Request":
@@ -121,10 +123,18 @@ class StarletteAuthorizationServer(AuthorizationServer):
             await grant.load()
             grant.validate_token_request()
             answer = grant.create_token_response()
+            await self.spend(oauth_request)
             await grant.store()
         except OAuth2Error as error:
             return self.error_response(error)
         return self.handle_response(*answer)
+
+    async def spend(self, request: StarletteOAuth2Request) -> None:
+        """Write what the request used up (the `jti` of an assertion), before anything else that was decided.
+
+        Raises:
+            OAuth2Error: it was used before; that is then the answer, and nothing is written.
+        """
 
     def consent_grant(self, request: OAuth2Request, user: object) -> Any:
         """The grant that a request to the authorization endpoint asks for, once it is found valid.
@@ -152,6 +162,7 @@ class StarletteAuthorizationServer(AuthorizationServer):
             oauth_request = await StarletteOAuth2Request.read(request, base_url=self.base_url)
             await endpoint.load(oauth_request)
             answer = endpoint.create_endpoint_response(oauth_request)
+            await self.spend(oauth_request)
             await endpoint.store()
         except OAuth2Error as error:
             return self.error_response(error)

@@ -1,16 +1,21 @@
-"""The clients: applications that sign people in, declared in a file and checked at start."""
+"""The clients: applications that sign people in, and machines; declared in a file and checked at start."""
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import override
+from typing import Any, Self, override
 from urllib.parse import SplitResult, urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin, list_to_scope, scope_to_list
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from joserfc.jwk import ECKey
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from services.identity.oidc.cles_clients import create_demonstration_keys, parse_keys, read_keys
+from socle.flux import Flux
 
 SCOPES = ("openid", "profile", "email")
+FLUX = tuple(flux.value for flux in Flux)
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -20,10 +25,13 @@ class Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     nom: str = Field(min_length=1)
-    redirect_uris: tuple[str, ...] = Field(min_length=1)
+    redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     scopes: tuple[str, ...] = Field(min_length=1)
     boucle_locale: bool = False
+    machine: bool = False
+    cles: Path | None = None
+    jwks: dict[str, Any] | None = None
     demonstration: bool = False
 
     @field_validator("redirect_uris", "post_logout_redirect_uris")
@@ -40,18 +48,47 @@ class Declaration(BaseModel):
     @field_validator("scopes")
     @classmethod
     def _check_scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = sorted(set(value) - set(SCOPES))
+        unknown = sorted(set(value) - {*SCOPES, *FLUX})
         if unknown:
             raise ValueError(f"unknown scopes: {', '.join(unknown)}")
         return value
 
+    @field_validator("jwks")
+    @classmethod
+    def _check_jwks(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            parse_keys(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if self.cles is not None and self.jwks is not None:
+            raise ValueError("cles, jwks: one of them, not both")
+        if not self.machine:
+            if not self.redirect_uris:
+                raise ValueError("redirect_uris: an application that signs people in has one")
+            if set(self.scopes) & set(FLUX):
+                raise ValueError("scopes: that of a flow is for a machine")
+        elif self.redirect_uris or self.post_logout_redirect_uris:
+            raise ValueError("redirect_uris: a machine signs nobody in")
+        elif len(self.scopes) != 1 or self.scopes[0] not in FLUX:
+            raise ValueError("scopes: a machine has exactly one, of a flow")
+        elif self.cles is None and self.jwks is None:
+            raise ValueError("cles: a machine proves itself by a key: name its file, or put it in jwks")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Client(ClientMixin):
-    """A client as Authlib asks about it. All are public: none has a secret."""
+    """A client as Authlib asks about it. None has a secret: it is public, or proves itself by one of its keys.
+
+    Args:
+        cles: its public keys by key id; none for a public client.
+    """
 
     id: str
     declaration: Declaration
+    cles: Mapping[str, ECKey] = field(default_factory=dict)
 
     @property
     def client_metadata(self) -> dict[str, object]:
@@ -68,6 +105,8 @@ class Client(ClientMixin):
 
     @override
     def get_allowed_scope(self, scope: Collection[str] | str) -> str:
+        if self.declaration.machine:
+            return list_to_scope(self.declaration.scopes)
         asked = scope_to_list(scope or "")
         return list_to_scope([name for name in asked if name in self.declaration.scopes])
 
@@ -85,14 +124,16 @@ class Client(ClientMixin):
 
     @override
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == "none"
+        return method == ("private_key_jwt" if self.cles else "none")
 
     @override
     def check_response_type(self, response_type: str) -> bool:
-        return response_type == "code"
+        return response_type == "code" and not self.declaration.machine
 
     @override
     def check_grant_type(self, grant_type: str) -> bool:
+        if self.declaration.machine:
+            return grant_type == "client_credentials"
         return grant_type in ("authorization_code", "refresh_token")
 
 
@@ -116,8 +157,13 @@ def _with_port(parts: SplitResult, port: int) -> str:
 type Clients = Mapping[str, Client]
 
 
-def load_clients(path: Path, *, demonstration: bool) -> Clients:
+def load_clients(path: Path, *, demonstration: bool, cles: Path) -> Clients:
     """The clients that the file declares, by id.
+
+    Args:
+        path: of the file.
+        demonstration: whether those of a demonstration are accepted; their keys are made the first time.
+        cles: the folder in which a client's file of keys is looked for.
 
     Raises:
         SystemExit: it cannot be read, or a client is not well declared; the message says which and why.
@@ -127,13 +173,28 @@ def load_clients(path: Path, *, demonstration: bool) -> Clients:
             content = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SystemExit(f"setting IDENTITY_CLIENTS: {path} cannot be read: {error}") from None
-    clients = {id: Client(id, _declaration(id, declared)) for id, declared in content.items()}
+    clients = {id: _client(id, declared, cles) for id, declared in content.items()}
     known = sorted(id for id, client in clients.items() if client.declaration.demonstration)
     if known and not demonstration:
         raise SystemExit(f"setting IDENTITY_CLIENTS: {', '.join(known)}: demonstration clients are for MODE=local only")
     if not clients:
         raise SystemExit(f"setting IDENTITY_CLIENTS: {path} declares no client")
     return clients
+
+
+def _client(id: str, declared: object, folder: Path) -> Client:
+    declaration = _declaration(id, declared)
+    if declaration.jwks is not None:
+        return Client(id, declaration, parse_keys(declaration.jwks))
+    if declaration.cles is None:
+        return Client(id, declaration)
+    path = folder / declaration.cles
+    try:
+        if declaration.demonstration:
+            create_demonstration_keys(path)
+        return Client(id, declaration, read_keys(path))
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"setting IDENTITY_CLIENTS: {id}.cles: {path}: {error}") from None
 
 
 def _declaration(id: str, declared: object) -> Declaration:

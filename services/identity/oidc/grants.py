@@ -1,13 +1,18 @@
-"""What a client may exchange: a code, a refresh token. Authlib decides; the store is asked before and after."""
+"""What a client may exchange: a code, a refresh token, or a machine's own proof alone.
+
+Authlib decides; the store is asked before and after.
+"""
 
 from typing import Any, override
 
 from authlib.oauth2 import OAuth2Request
 from authlib.oauth2.rfc6749 import (
     AuthorizationCodeGrant,
+    ClientCredentialsGrant,
     ClientMixin,
     InvalidGrantError,
     InvalidRequestError,
+    InvalidScopeError,
     RefreshTokenGrant,
 )
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -17,6 +22,7 @@ from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
 from services.identity.domain.sessions import DUREE_CODE, CodeEmis, Famille, JetonEmis, Preuve
+from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.titulaires import Code, Jeton, Titulaire
 from services.identity.store.comptes import find_compte
 from services.identity.store.jetons import find_code, find_jeton
@@ -29,6 +35,7 @@ from services.identity.usecases.jetons import (
     proves_enough,
     rotate,
 )
+from services.identity.usecases.machines import note_machine
 
 
 class S256Only(CodeChallenge):
@@ -62,9 +69,9 @@ class _Kept:
 
 
 class CodeGrant(_Kept, AuthorizationCodeGrant):
-    """Authorization code, for public clients."""
+    """Authorization code."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
+    TOKEN_ENDPOINT_AUTH_METHODS = (METHOD, "none")
 
     _presented: CodeEmis | None = None
     _allowed: bool = False
@@ -160,7 +167,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
 class RefreshGrant(_Kept, RefreshTokenGrant):
     """Refresh tokens: each serves once and gives the next; a second use ends their family."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
+    TOKEN_ENDPOINT_AUTH_METHODS = (METHOD, "none")
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     _presented: JetonEmis | None = None
@@ -212,3 +219,26 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
         except DejaUtilise as error:
             await end_famille(self.deps, self._famille.id, Acte.JETON_REUTILISE)
             raise InvalidGrantError("This sign-in is not valid any more.") from error
+
+
+class MachineGrant(_Kept, ClientCredentialsGrant):
+    """Client credentials: a machine, for its own flow; it proves itself anew for each token, so none is refreshed."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = (METHOD,)
+
+    async def load(self) -> None:
+        """Nothing of the store decides."""
+
+    @override
+    def validate_requested_scope(self) -> None:
+        if self.request.payload is None or self.request.payload.scope in (None, self.client.get_allowed_scope("")):
+            return
+        raise InvalidScopeError
+
+    @override
+    def save_token(self, token: dict[str, Any]) -> None:
+        """It is not kept: it ends by itself, ten minutes later."""
+
+    async def store(self) -> None:
+        """Write that the machine was given a token."""
+        await note_machine(self.deps, self.client.id)

@@ -17,7 +17,10 @@ from services.identity.trousseau import Trousseau
 
 
 class TokenGenerator(JWTBearerTokenGenerator):
-    """Access tokens of ten minutes that say who, in which session, proved how: never what the person may do."""
+    """Access tokens of ten minutes that say who, in which session, proved how: never what the person may do.
+
+    A machine's say the machine and its flow, and nothing of a session: there is none (RFC 9068 §2.2).
+    """
 
     def __init__(self, issuer: str, trousseau: Trousseau) -> None:
         super().__init__(issuer, alg=ALGORITHM, refresh_token_generator=_refresh_token, expires_generator=_lifetime)
@@ -28,24 +31,24 @@ class TokenGenerator(JWTBearerTokenGenerator):
         return KeySet([self._trousseau.signing_key])
 
     @override
-    def get_audiences(self, client: Client, user: Titulaire, scope: str) -> str:
+    def get_audiences(self, client: Client, user: Titulaire | None, scope: str) -> str:
         return AUDIENCE
 
     @override
-    def get_acr(self, user: Titulaire) -> str:
-        return user.preuve.acr
+    def get_acr(self, user: Titulaire | None) -> str | None:
+        return None if user is None else user.preuve.acr
 
     @override
-    def get_amr(self, user: Titulaire) -> list[str]:
-        return list(user.preuve.amr)
+    def get_amr(self, user: Titulaire | None) -> list[str] | None:
+        return None if user is None else list(user.preuve.amr)
 
     @override
-    def get_auth_time(self, user: Titulaire) -> int:
-        return int(user.preuve.le.timestamp())
+    def get_auth_time(self, user: Titulaire | None) -> int | None:
+        return None if user is None else int(user.preuve.le.timestamp())
 
     @override
-    def get_extra_claims(self, client: Client, grant_type: str, user: Titulaire, scope: str) -> dict[str, str]:
-        return {"sid": user.sid}
+    def get_extra_claims(self, client: Client, grant_type: str, user: Titulaire | None, scope: str) -> dict[str, str]:
+        return {} if user is None else {"sid": user.sid}
 
 
 def _refresh_token(**_about: Any) -> str:

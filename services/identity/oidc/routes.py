@@ -12,7 +12,8 @@ from starlette.routing import Route
 from kit.auth.access_tokens import ALGORITHM
 from kit.errors import Unauthenticated, Unavailable
 from kit.mongo.connection import is_away
-from services.identity.oidc.clients import SCOPES, Clients, origins
+from services.identity.oidc.authentification import METHOD
+from services.identity.oidc.clients import FLUX, SCOPES, Clients, origins
 from services.identity.oidc.serveur import Revocation, Serveur
 from services.identity.store.comptes import find_compte
 from services.identity.usecases.lectures import principal_of
@@ -33,14 +34,16 @@ def metadata(issuer: str) -> dict[str, object]:
         "jwks_uri": f"{issuer}/jwks",
         "revocation_endpoint": f"{issuer}/revoke",
         "end_session_endpoint": f"{issuer}/logout",
-        "scopes_supported": list(SCOPES),
+        "scopes_supported": [*SCOPES, *FLUX],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
-        "token_endpoint_auth_methods_supported": ["none"],
-        "revocation_endpoint_auth_methods_supported": ["none"],
+        "token_endpoint_auth_methods_supported": ["none", METHOD],
+        "token_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
+        "revocation_endpoint_auth_methods_supported": ["none", METHOD],
+        "revocation_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "select_account"],
         "acr_values_supported": ["2", "3"],

@@ -1,28 +1,36 @@
 """The authorization server: Authlib's, with our clients, grants and tokens."""
 
+from datetime import UTC, datetime
 from typing import Any, override
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
-from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from joserfc.jwk import KeySet
+from starlette.responses import Response
 
 from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN, TokenVerifier
 from kit.errors import Unauthenticated
-from services.identity.authlib_starlette import StarletteAuthorizationServer
+from kit.logs import get_logger
+from services.identity.authlib_starlette import StarletteAuthorizationServer, StarletteOAuth2Request
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
+from services.identity.oidc.authentification import METHOD, PrivateKeyJwt
 from services.identity.oidc.clients import SCOPES, Client, Clients
-from services.identity.oidc.grants import CodeGrant, RefreshGrant, S256Only
+from services.identity.oidc.grants import CodeGrant, MachineGrant, RefreshGrant, S256Only
 from services.identity.oidc.jetons import IdTokens, TokenGenerator
 from services.identity.oidc.titulaires import Jeton
 from services.identity.store.jetons import find_jeton
+from services.identity.store.preuves_vues import see
 from services.identity.store.sessions import find_famille
 from services.identity.trousseau import OwnKeys
 from services.identity.usecases.jetons import end_famille
+from services.identity.usecases.machines import note_replay
+
+_log = get_logger(__name__)
 
 
 class Serveur(StarletteAuthorizationServer):
@@ -37,11 +45,25 @@ class Serveur(StarletteAuthorizationServer):
         self.register_token_generator("default", TokenGenerator(issuer, deps.trousseau))
         self.register_grant(CodeGrant, [S256Only(), _Parameters(), IdTokens(issuer, deps.trousseau)])
         self.register_grant(RefreshGrant)
+        self.register_grant(MachineGrant)
+        self.register_client_auth_method(METHOD, PrivateKeyJwt(audiences=(issuer, f"{issuer}/token")))
         self.register_extension(_Issuer(issuer))
 
     @override
     def query_client(self, client_id: str) -> Client | None:  # type: ignore[override] # Authlib takes None for unknown
         return self._clients.get(client_id)
+
+    @override
+    async def spend(self, request: StarletteOAuth2Request) -> None:
+        for shown, until in request.spent.items():
+            if not await see(self.deps.database, condensat(shown), until=datetime.fromtimestamp(until, UTC)):
+                await note_replay(self.deps, request.client.get_client_id() if request.client else "")
+                raise InvalidClientError(description="The assertion was used before.")
+
+    @override
+    def error_response(self, error: OAuth2Error) -> Response:
+        _log.warning("oauth_request_refused", error=error.error)
+        return super().error_response(error)
 
 
 class _Issuer(IssuerParameter):
@@ -75,7 +97,7 @@ class _Parameters:
 class Revocation(RevocationEndpoint):
     """Ends the family of a refresh or access token (RFC 7009); one object a request."""
 
-    CLIENT_AUTH_METHODS = ("none",)
+    CLIENT_AUTH_METHODS = (METHOD, "none")
     server: Serveur
 
     def __init__(self, server: Serveur) -> None:

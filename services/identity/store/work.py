@@ -18,6 +18,7 @@ from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.facteurs import FACTEURS, FacteursStore
 from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
 from services.identity.store.liens import LIENS, Liens
+from services.identity.store.preuves_vues import PREUVES_VUES
 from services.identity.store.secours import SECOURS, Secours
 from services.identity.store.sessions import FAMILLES, SESSIONS, Familles, Sessions
 from services.identity.store.tentatives import TENTATIVES
@@ -34,6 +35,7 @@ LAYOUT = Layout(
         FAMILLES,
         CODES,
         JETONS,
+        PREUVES_VUES,
         SECOURS,
         TENTATIVES,
         AUDIT,

@@ -1,16 +1,28 @@
 """The clients: declared in a file that is checked at start."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
 
+from services.identity.oidc.cles_clients import private_key_path
 from services.identity.oidc.clients import Client, Declaration, load_clients, origins
+from socle.flux import Flux
 
 DECLARED = Path(__file__).parents[1] / "clients.toml"
 GOOD = '[web]\nnom = "Web"\nredirect_uris = ["https://site.example/retour"]\nscopes = ["openid"]\n'
+MACHINE = '[siecle]\nnom = "SIECLE"\nmachine = true\nscopes = ["siecle.pousser"]\n'
+KEY = ECKey.generate_key("P-256", auto_kid=True)
+PUBLIC = KEY.as_dict(private=False)
+
+
+def inline(values: Mapping[str, object]) -> str:
+    """A table of TOML, of texts."""
+    return "{ " + ", ".join(f'{name} = "{value}"' for name, value in values.items()) + " }"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -25,14 +37,18 @@ def client(*redirect_uris: str, boucle_locale: bool = False) -> Client:
     )
 
 
-def test_the_demonstrations_clients_are_well_declared_and_stay_local() -> None:
-    assert set(load_clients(DECLARED, demonstration=True)) == {"web", "ligne-de-commande"}
+def test_the_demonstrations_clients_are_well_declared_and_stay_local(tmp_path: Path) -> None:
+    declared = load_clients(DECLARED, demonstration=True, cles=tmp_path)
+    assert {id for id, client in declared.items() if not client.declaration.machine} == {"web", "ligne-de-commande"}
+    assert {client.declaration.scopes for client in declared.values() if client.declaration.machine} == {
+        (flux,) for flux in Flux
+    }
     with pytest.raises(SystemExit, match="MODE=local"):
-        load_clients(DECLARED, demonstration=False)
+        load_clients(DECLARED, demonstration=False, cles=tmp_path)
 
 
 def test_a_good_file_is_read(tmp_path: Path) -> None:
-    assert set(load_clients(write(tmp_path, GOOD), demonstration=False)) == {"web"}
+    assert set(load_clients(write(tmp_path, GOOD), demonstration=False, cles=tmp_path)) == {"web"}
 
 
 @pytest.mark.parametrize(
@@ -45,13 +61,50 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         (GOOD.replace('"openid"', '"tout"'), "unknown scopes: tout"),
         (GOOD + "secret = 'x'\n", "web.secret"),
         (GOOD.replace('nom = "Web"\n', ""), "web.nom"),
+        (GOOD.replace('"openid"', '"openid", "siecle.pousser"'), "web: .*for a machine"),
+        (GOOD + "machine = true\n", "web: .*signs nobody in"),
+        (MACHINE.replace('"siecle.pousser"', '"siecle.pousser", "catalogue.offres"'), "siecle: .*exactly one"),
+        (MACHINE.replace("siecle.pousser", "openid"), "siecle: .*exactly one"),
+        (MACHINE, "siecle: .*by a key"),
+        (MACHINE + 'cles = "absentes.json"\n', "siecle.cles: .*absentes.json"),
+        (MACHINE + "jwks = { keys = [] }\n", "siecle.jwks: .*a JWK set"),
+        (
+            MACHINE + 'jwks = { keys = [{ kty = "oct", k = "dW4gc2VjcmV0IGFzc2V6IGxvbmc", kid = "a" }] }\n',
+            "only keys for ES256",
+        ),
+        (MACHINE + f"jwks = {{ keys = [{inline(KEY.as_dict(private=True))}] }}\n", "a private key"),
+        (
+            MACHINE + f"jwks = {{ keys = [{inline(KEY.as_dict(private=False) | {'alg': 'RS256'})}] }}\n",
+            "only keys for ES256",
+        ),
+        (MACHINE + f"jwks = {{ keys = [{inline(PUBLIC)}, {inline(PUBLIC)}] }}\n", "kid of its own"),
+        (MACHINE + f'cles = "a.json"\njwks = {{ keys = [{inline(PUBLIC)}] }}\n', "one of them"),
         ("[web", "cannot be read"),
         ("", "no client"),
     ],
 )
 def test_a_bad_declaration_is_named_and_stops_the_start(tmp_path: Path, changed: str, said: str) -> None:
     with pytest.raises(SystemExit, match=said):
-        load_clients(write(tmp_path, changed), demonstration=False)
+        load_clients(write(tmp_path, changed), demonstration=False, cles=tmp_path)
+
+
+def test_a_machine_has_the_keys_that_are_declared_and_no_other_way_in(tmp_path: Path) -> None:
+    path = write(tmp_path, MACHINE + f"jwks = {{ keys = [{inline(PUBLIC)}] }}\n")
+    machine = load_clients(path, demonstration=False, cles=tmp_path)["siecle"]
+    assert set(machine.cles) == {KEY.kid}
+    assert machine.check_endpoint_auth_method("private_key_jwt", "token")
+    assert not machine.check_endpoint_auth_method("none", "token")
+    assert not machine.check_grant_type("authorization_code")
+    assert not machine.check_response_type("code")
+
+
+def test_the_keys_of_the_demonstrations_machines_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
+    first, again = (load_clients(DECLARED, demonstration=True, cles=tmp_path) for _ in range(2))
+    assert {id: set(client.cles) for id, client in first.items()} == {
+        id: set(client.cles) for id, client in again.items()
+    }
+    assert private_key_path(tmp_path / "siecle.jwks.json").stat().st_mode & 0o077 == 0
+    assert '"d"' not in (tmp_path / "siecle.jwks.json").read_text()
 
 
 @pytest.mark.parametrize(

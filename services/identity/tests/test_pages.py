@@ -203,7 +203,7 @@ async def test_while_the_store_is_away_people_and_clients_are_told_to_come_back(
         }
     )
     database = open_database(settings.mongodb_uri, "absente")
-    clients = load_clients(settings.identity_clients, demonstration=True)
+    clients = load_clients(settings.identity_clients, demonstration=True, cles=settings.cles_services)
     deps = make_deps(settings, database, settings.open_vault())
     serveur = Serveur(deps, clients, issuer=settings.identity_url)
     app = Starlette(routes=[*pages(serveur, clients, secure=False), *oidc(serveur, clients)])

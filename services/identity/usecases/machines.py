@@ -1,0 +1,20 @@
+"""What the audit trail says of machines: other systems, with a key of their own and one flow each (domaine.md §1)."""
+
+from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
+from services.identity.store.work import Work
+from services.identity.usecases.audit import note, note_refused
+
+
+async def note_machine(deps: Deps, client: str) -> None:
+    """Write that a machine was given a token."""
+
+    async def body(work: Work) -> None:
+        await note(deps, work, Acte.MACHINE_CONNECTEE, par=Partie(id=client))
+
+    await deps.transact(body)
+
+
+async def note_replay(deps: Deps, client: str) -> None:
+    """Write that what a client had proved itself by was shown once more: somebody may have overheard it."""
+    await note_refused(deps, Acte.MACHINE_CONNECTEE, "PREUVE_REJOUEE", cible=Partie(id=client))
