@@ -32,6 +32,9 @@ _TIMEOUT_SECONDS = 10.0
 _FIRST_RETRY = timedelta(seconds=2)
 _LONGEST_RETRY = timedelta(minutes=2)
 
+PERSONNE = ""
+"""In place of an address: a letter that is written, and waits, like any other, and never leaves."""
+
 _log = get_logger(__name__)
 
 
@@ -115,7 +118,7 @@ class Courrier:
         content: dict[str, Any] = orjson.loads(self.vault.open(envoi.message, purpose=_purpose(envoi.id)))
         if "mobile" in content:
             await self._send_sms(envoi, content["mobile"], content["texte"])
-        else:
+        elif content["courriel"] != PERSONNE:
             message = self._mail(envoi, content["courriel"], read(content["lettre"]))
             await _send_mail(message, self.settings.smtp_url.get_secret_value())
 

@@ -30,3 +30,7 @@ SECONDS_FACTEURS = Regle(nombre=10, fenetre=timedelta(minutes=10), delais=_CROIS
 """Of codes for one account, in however many sign-ins."""
 ENVOIS = Regle(nombre=10, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
 """Of codes sent to one account by e-mail: nobody's mailbox is filled by who knows the password."""
+LIENS = Regle(nombre=3, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
+"""Of links for one address, whether it has an account or not."""
+LIENS_PAR_ORIGINE = Regle(nombre=30, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
+"""≈ ours, of links asked from one place: a whole school may share an address."""

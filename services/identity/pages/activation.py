@@ -6,8 +6,9 @@ from starlette.routing import Route
 
 from kit.errors import Refusal
 from services.identity.domain.liens import LienInvalide
-from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE, MotDePasseRefuse
+from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE
 from services.identity.pages.contexte import Contexte
+from services.identity.pages.formulaires import chosen_password
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.usecases.comptes import activate, owner_of_link
 
@@ -51,13 +52,9 @@ async def _take(contexte: Contexte, request: Request) -> Response:
         fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
     except PageExpiree as refus:
         return contexte.rendu.error("Page expirée", refus.message)
-    lien, chosen = fields.get("lien", ""), fields.get("mot_de_passe", "")
+    lien = fields.get("lien", "")
     try:
-        if chosen != fields.get("confirmation", ""):
-            raise MotDePasseRefuse(
-                "Les deux mots de passe diffèrent : saisissez deux fois le même.", champ="confirmation"
-            )
-        compte = await activate(contexte.deps, lien, chosen)
+        compte = await activate(contexte.deps, lien, chosen_password(fields))
     except Refusal as refus:
         return await _page(contexte, request, lien, refus=refus)
     return contexte.rendu.page("active", courriel=compte.courriel)

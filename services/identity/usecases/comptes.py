@@ -63,7 +63,7 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_
         MotDePasseRefuse: the password breaks a rule.
     """
     compte = new_compte(nouveau, now=deps.clock())
-    hashes = [] if mot_de_passe is None else await _choose(deps, compte, mot_de_passe)
+    hashes = [] if mot_de_passe is None else await choose_password(deps, compte, mot_de_passe)
     key = fingerprint(deps, compte.courriel)
     owners = {key: compte.id}
     if await claim(deps.database, owners):
@@ -115,16 +115,16 @@ async def issue_link(deps: Deps, compte: Compte) -> str:
     return secret
 
 
-async def owner_of_link(deps: Deps, secret: str) -> Compte:
-    """The account that a link activates; the link stays usable.
+async def owner_of_link(deps: Deps, secret: str, usage: Usage = Usage.ACTIVATION) -> Compte:
+    """The account that a link is for; the link stays usable.
 
     Raises:
-        LienInvalide: it activates none.
+        LienInvalide: it is for none.
     """
-    lien = await find_lien(deps.database, condensat(secret), Usage.ACTIVATION, now=deps.clock())
+    lien = await find_lien(deps.database, condensat(secret), usage, now=deps.clock())
     compte = None if lien is None else await find_compte(deps.database, lien.compte)
     if compte is None:
-        raise LienInvalide(Usage.ACTIVATION)
+        raise LienInvalide(usage)
     return compte
 
 
@@ -137,7 +137,7 @@ async def activate(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
         CompteDesactive: the account was disabled meanwhile.
     """
     compte = await owner_of_link(deps, secret)
-    hashes = await _choose(deps, compte, mot_de_passe)
+    hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
         used = await work.liens.use(condensat(secret), Usage.ACTIVATION, now=deps.clock())
@@ -157,7 +157,7 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Pa
         MotDePasseRefuse: the password breaks a rule.
         CompteDesactive: the account is disabled.
     """
-    hashes = await _choose(deps, compte, mot_de_passe)
+    hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
         await work.facteurs.set_passwords(compte.id, hashes)
@@ -165,6 +165,23 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Pa
         return await work.comptes.save((await load(work, compte.id)).activate())
 
     return await deps.transact(body)
+
+
+async def choose_password(deps: Deps, compte: Compte, mot_de_passe: str) -> Sequence[str]:
+    """The hashes to keep once `mot_de_passe` is chosen, the newest first.
+
+    Raises:
+        MotDePasseRefuse: it breaks a rule.
+    """
+    chosen = mots_de_passe.normalize(mot_de_passe)
+    words = personal_words(compte)
+    mots_de_passe.require_acceptable(chosen, force=strength(chosen, words), mots_personnels=words)
+    facteurs = await find_facteurs(deps.database, compte.id)
+    kept = facteurs.mots_de_passe[: mots_de_passe.RETENUS] if facteurs else ()
+    for earlier in kept:
+        if await deps.hasher.verify(earlier, chosen):
+            raise mots_de_passe.already_used()
+    return [await deps.hasher.hash(chosen), *kept][: mots_de_passe.RETENUS]
 
 
 async def disable(deps: Deps, id: str, *, par: Partie) -> Compte:
@@ -200,16 +217,3 @@ async def load(work: Work, id: str) -> Compte:
 def unknown_compte() -> NotFound:
     """No account has that identifier."""
     return NotFound("Ce compte n'existe pas : vérifiez son identifiant.", champ="compte")
-
-
-async def _choose(deps: Deps, compte: Compte, mot_de_passe: str) -> Sequence[str]:
-    """The hashes to keep once `mot_de_passe` is chosen, the newest first."""
-    chosen = mots_de_passe.normalize(mot_de_passe)
-    words = personal_words(compte)
-    mots_de_passe.require_acceptable(chosen, force=strength(chosen, words), mots_personnels=words)
-    facteurs = await find_facteurs(deps.database, compte.id)
-    kept = facteurs.mots_de_passe[: mots_de_passe.RETENUS] if facteurs else ()
-    for earlier in kept:
-        if await deps.hasher.verify(earlier, chosen):
-            raise mots_de_passe.already_used()
-    return [await deps.hasher.hash(chosen), *kept][: mots_de_passe.RETENUS]
