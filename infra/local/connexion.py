@@ -156,7 +156,7 @@ class Navigateur:
         Raises:
             ConnexionRefusee, TimeoutError: see `sign_in`.
         """
-        state = secrets.token_urlsafe(16)
+        state = parameters.get("state") or secrets.token_urlsafe(16)
         digest = hashlib.sha256(verifier.encode()).digest()
         asked = {
             "response_type": "code",

@@ -7,7 +7,7 @@ decided. A response leaves only after `store`, which may still refuse.
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, override
+from typing import Any, Protocol, Self, override
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.base import invalid_error_characters
@@ -52,6 +52,8 @@ class StarletteOAuth2Request(OAuth2Request):
         self.payload = StarlettePayload(ImmutableMultiDict([*query.multi_items(), *form.multi_items()]))
         self.spent: dict[str, float] = {}
         """What this request used up by showing it, and until when (in seconds) it would have been believed."""
+        self.pushed: str | None = None
+        """Under which name the server keeps it, where the client pushed it (RFC 9126)."""
 
     @classmethod
     async def read(cls, request: Request, *, base_url: str) -> "StarletteOAuth2Request":
@@ -74,6 +76,18 @@ class StarletteOAuth2Request(OAuth2Request):
             if name in _QUOTED_IN_ERRORS and invalid_error_characters(value):
                 raise InvalidRequestError(f"Malformed '{name}'.")
         return cls(request.method, base_url + request.url.path, request.headers, query=query, form=form)
+
+    def as_pushed(self, parameters: Mapping[str, str], *, name: str) -> Self:
+        """The same request with the parameters that its client pushed, and no other."""
+        pushed = type(self)(
+            self.method,
+            self.uri,
+            self.headers or {},
+            query=ImmutableMultiDict(parameters),
+            form=ImmutableMultiDict[str, str](),
+        )
+        pushed.pushed = name
+        return pushed
 
     @property
     @override
@@ -145,12 +159,18 @@ class StarletteAuthorizationServer(AuthorizationServer):
         return self.get_consent_grant(request, end_user=user)  # type: ignore[no-untyped-call]
 
     async def authorization_response(self, grant: Any, user: object) -> Response:
-        """Answer a request to the authorization endpoint, that `consent_grant` found valid, for `user`."""
+        """Answer a request to the authorization endpoint, that `consent_grant` found valid, for `user`.
+
+        Raises:
+            OAuth2Error: it is refused after all, and the client cannot be told.
+        """
         try:
             answer = grant.create_authorization_response(grant.validate_authorization_request(), user)
             await grant.store()
         except OAuth2Error as error:
             error.state = grant.request.payload.state
+            if not error.redirect_uri:
+                raise
             return self.error_response(error)
         response = self.handle_response(*answer)
         self.execute_hook("after_create_authorization_response", response)

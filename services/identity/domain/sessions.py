@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 
 DUREE_CODE = timedelta(minutes=1)
 """RFC 6749 §4.1.2 allows ten; a client exchanges its code at once."""
+DUREE_DEMANDE = timedelta(minutes=1)
+"""For a client to send a browser with the request that it pushed (RFC 9126 §2.2: « relatively short »)."""
+DUREE_DEMANDE_OUVERTE = timedelta(minutes=20)
+"""≈ ours: once it has, longer than the fifteen minutes that a sign-in may take."""
 DUREE_JETON_D_ACCES = timedelta(minutes=10)
 ACTE_SENSIBLE = timedelta(minutes=10)
 """« always before a sensitive act older than 10 minutes » (domaine.md §3)."""

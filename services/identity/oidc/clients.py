@@ -29,6 +29,7 @@ class Declaration(BaseModel):
     post_logout_redirect_uris: tuple[str, ...] = ()
     scopes: tuple[str, ...] = Field(min_length=1)
     boucle_locale: bool = False
+    par_obligatoire: bool = False
     machine: bool = False
     cles: Path | None = None
     jwks: dict[str, Any] | None = None
@@ -69,8 +70,8 @@ class Declaration(BaseModel):
                 raise ValueError("redirect_uris: an application that signs people in has one")
             if set(self.scopes) & set(FLUX):
                 raise ValueError("scopes: that of a flow is for a machine")
-        elif self.redirect_uris or self.post_logout_redirect_uris:
-            raise ValueError("redirect_uris: a machine signs nobody in")
+        elif self.redirect_uris or self.post_logout_redirect_uris or self.par_obligatoire:
+            raise ValueError("redirect_uris, par_obligatoire: a machine signs nobody in")
         elif len(self.scopes) != 1 or self.scopes[0] not in FLUX:
             raise ValueError("scopes: a machine has exactly one, of a flow")
         elif self.cles is None and self.jwks is None:

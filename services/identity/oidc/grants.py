@@ -18,6 +18,7 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc7636 import CodeChallenge
 from ulid import ULID
 
+from services.identity.authlib_starlette import StarletteOAuth2Request
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
@@ -136,7 +137,8 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
         """
         try:
             if self._issued is not None:
-                await issue_code(self.deps, self._issued)
+                assert isinstance(self.request, StarletteOAuth2Request)  # noqa: S101 - as our server reads it
+                await issue_code(self.deps, self._issued, demande=self.request.pushed)
             else:
                 await self._exchange()
         except DejaUtilise as error:

@@ -6,9 +6,10 @@ from typing import Any, override
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
+from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from kit.auth.access_tokens import ALGORITHM, AUDIENCE
+from kit.auth.access_tokens import ALGORITHM, AUDIENCE, NOT_A_TOKEN
 from services.identity.condensats import new_secret
 from services.identity.domain.sessions import DUREE_JETON_D_ACCES
 from services.identity.oidc.clients import Client
@@ -57,6 +58,20 @@ def _refresh_token(**_about: Any) -> str:
 
 def _lifetime(_client: Client, _grant_type: str) -> int:
     return DUREE_JETON_D_ACCES // timedelta(seconds=1)
+
+
+def read_subject(value: str, trousseau: Trousseau, *, issuer: str, client: str) -> str | None:
+    """The account that an ID token of ours for this client is about, expired or not; None when it is no such token."""
+    try:
+        token = jwt.decode(value, trousseau.published, algorithms=[ALGORITHM])
+    except NOT_A_TOKEN:
+        return None
+    claims, audience = token.claims, token.claims.get("aud")
+    # Access tokens and logout tokens, signed by the same keys, have types of their own.
+    if token.header.get("typ") != "JWT" or claims.get("iss") != issuer or audience not in (client, [client]):
+        return None
+    subject = claims.get("sub")
+    return subject if isinstance(subject, str) else None
 
 
 class IdTokens(OpenIDCode):

@@ -14,7 +14,8 @@ from kit.errors import Unauthenticated, Unavailable
 from kit.mongo.connection import is_away
 from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.clients import FLUX, SCOPES, Clients, origins
-from services.identity.oidc.serveur import Revocation, Serveur
+from services.identity.oidc.demandes import Depot
+from services.identity.oidc.serveur import PROMPTS, Revocation, Serveur
 from services.identity.store.comptes import find_compte
 from services.identity.usecases.lectures import principal_of
 
@@ -33,6 +34,8 @@ def metadata(issuer: str) -> dict[str, object]:
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
         "revocation_endpoint": f"{issuer}/revoke",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
+        "require_pushed_authorization_requests": False,
         "end_session_endpoint": f"{issuer}/logout",
         "scopes_supported": [*SCOPES, *FLUX],
         "response_types_supported": ["code"],
@@ -45,7 +48,7 @@ def metadata(issuer: str) -> dict[str, object]:
         "revocation_endpoint_auth_methods_supported": ["none", METHOD],
         "revocation_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": ["none", "login", "select_account"],
+        "prompt_values_supported": list(PROMPTS),
         "acr_values_supported": ["2", "3"],
         "claims_supported": [
             "sub",
@@ -93,6 +96,9 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
     async def revoke(request: Request) -> Response:
         return await serveur.endpoint_response(Revocation(serveur), request)
 
+    async def par(request: Request) -> Response:
+        return await serveur.endpoint_response(Depot(serveur), request)
+
     async def userinfo(request: Request) -> Response:
         try:
             return JSONResponse(await _userinfo(serveur, request), headers=_NOT_KEPT)
@@ -107,6 +113,7 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
         route("/.well-known/openid-configuration", discovery, "GET"),
         route("/jwks", jwks, "GET"),
         route("/token", token, "POST"),
+        route("/par", par, "POST"),
         route("/revoke", revoke, "POST"),
         route("/userinfo", userinfo, "GET", "POST"),
     ]

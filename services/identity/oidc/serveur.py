@@ -7,6 +7,7 @@ from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
+from authlib.oidc.core.errors import LoginRequiredError
 from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from joserfc.jwk import KeySet
 from starlette.responses import Response
@@ -21,7 +22,7 @@ from services.identity.domain.audit import Acte
 from services.identity.oidc.authentification import METHOD, PrivateKeyJwt
 from services.identity.oidc.clients import SCOPES, Client, Clients
 from services.identity.oidc.grants import CodeGrant, MachineGrant, RefreshGrant, S256Only
-from services.identity.oidc.jetons import IdTokens, TokenGenerator
+from services.identity.oidc.jetons import IdTokens, TokenGenerator, read_subject
 from services.identity.oidc.titulaires import Jeton
 from services.identity.store.jetons import find_jeton
 from services.identity.store.preuves_vues import see
@@ -29,6 +30,9 @@ from services.identity.store.sessions import find_famille
 from services.identity.trousseau import OwnKeys
 from services.identity.usecases.jetons import end_famille
 from services.identity.usecases.machines import note_replay
+
+PROMPTS = ("none", "login", "select_account")
+_LONGEST_HINT = 254
 
 _log = get_logger(__name__)
 
@@ -83,8 +87,10 @@ class _Parameters:
     def __call__(self, grant: Any) -> None:
         grant.register_hook("after_validate_authorization_request_payload", self.check)
 
-    def check(self, grant: Any, _redirect_uri: str) -> None:
+    def check(self, grant: Any, redirect_uri: str) -> None:
         given = grant.request.payload.data
+        if grant.client.declaration.par_obligatoire and grant.request.pushed is None:
+            raise InvalidRequestError("This client pushes its requests.")
         for name in ("request", "request_uri"):
             if name in given:
                 raise OAuth2Error(f"'{name}' is not supported.", error=f"{name}_not_supported")
@@ -92,6 +98,23 @@ class _Parameters:
             raise InvalidRequestError("Expected 'response_mode' query.")
         if not given.get("max_age", "0").isdecimal():
             raise InvalidRequestError("Expected 'max_age' in seconds.")
+        prompts = given.get("prompt", "").split()
+        if not set(prompts) <= set(PROMPTS) or ("none" in prompts and len(prompts) > 1):
+            raise InvalidRequestError("Unexpected 'prompt'.")
+        if len(given.get("login_hint", "")) > _LONGEST_HINT:
+            raise InvalidRequestError("The 'login_hint' is too long.")
+        if "id_token_hint" in given:
+            self._check_hint(grant, given["id_token_hint"], redirect_uri)
+
+    def _check_hint(self, grant: Any, hint: str, redirect_uri: str) -> None:
+        """Whom the client means is told by an ID token of its own, expired or not (OpenID Connect Core §3.1.2.1)."""
+        server: Serveur = grant.server
+        meant = read_subject(hint, server.deps.trousseau, issuer=server.issuer, client=grant.client.id)
+        if meant is None:
+            raise InvalidRequestError("The 'id_token_hint' is not one of ours for this client.")
+        user = grant.request.user
+        if grant.request.payload.data.get("prompt") == "none" and user is not None and user.compte != meant:
+            raise LoginRequiredError(redirect_uri=redirect_uri)
 
 
 class Revocation(RevocationEndpoint):

@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.identity.authlib_starlette import StarletteOAuth2Request
+from services.identity.oidc.demandes import find_brought
 from services.identity.oidc.titulaires import Titulaire
 from services.identity.pages.contexte import Contexte, see
 from services.identity.usecases.jetons import is_enough
+from socle.courriels import CourrielInvalide, parse_courriel
 
 _ASKED = ("prompt", "max_age")
 """What whoever has just signed in has just done: asked again, it would never end. The client checks `auth_time`."""
@@ -29,17 +31,52 @@ def routes(contexte: Contexte) -> list[Route]:
 async def _authorize(contexte: Contexte, request: Request) -> Response:
     serveur = contexte.serveur
     try:
-        asked = await StarletteOAuth2Request.read(request, base_url=serveur.base_url)
+        brought = await StarletteOAuth2Request.read(request, base_url=serveur.base_url)
+        asked = await _with_pushed(contexte, request, brought)
         user = await _signed_in_enough(contexte, request, asked)
         grant = serveur.consent_grant(asked, user)
+        if user is None or grant.prompt in ("login", "select_account"):
+            return see(f"/connexion?{_query(brought, asked)}")
+        response = await serveur.authorization_response(grant, user)
     except OAuth2Error as error:
         # Only to an address that the client declared; any other would make of us an open redirection.
         return serveur.error_response(error) if error.redirect_uri else _say(contexte, error)
-    if user is None or grant.prompt in ("login", "select_account"):
-        return see(f"/connexion?{urlencode(_parameters(asked))}")
-    response = await serveur.authorization_response(grant, user)
     response.headers["cache-control"] = "no-store"
     return response
+
+
+async def _with_pushed(contexte: Contexte, request: Request, brought: StarletteOAuth2Request) -> StarletteOAuth2Request:
+    """The request as its client pushed it, where the browser brings a reference; nothing beside it counts then.
+
+    Whoever has signed in since the browser first brought it has done what it asks for.
+    """
+    pushed = await find_brought(contexte.deps, brought)
+    if pushed is None:
+        return brought
+    connecte = await contexte.signed_in(request)
+    done = connecte is not None and connecte.session.preuve.le >= pushed.ouverte_le
+    parameters = {name: value for name, value in pushed.parametres.items() if not (done and name in _ASKED)}
+    return brought.as_pushed(parameters, name=pushed.condensat)
+
+
+def _query(brought: StarletteOAuth2Request, asked: StarletteOAuth2Request) -> str:
+    """What the sign-in comes back with: the request, or its reference and nothing of what it holds."""
+    given = _parameters(brought)
+    if asked.pushed is not None:
+        given = {name: given[name] for name in ("client_id", "request_uri")}
+    return urlencode(given)
+
+
+async def hinted_address(contexte: Contexte, request: Request) -> str:
+    """The address that the client expects the person to sign in with; none where it says no address, or nothing."""
+    try:
+        brought = await StarletteOAuth2Request.read(request, base_url=contexte.serveur.base_url)
+        pushed = await find_brought(contexte.deps, brought)
+        given = _parameters(brought) if pushed is None else pushed.parametres
+        return parse_courriel(given.get("login_hint", ""))
+    except (OAuth2Error, CourrielInvalide):
+        # It is a help to who types, and nothing else: without it, the field is empty.
+        return ""
 
 
 async def _signed_in_enough(contexte: Contexte, request: Request, asked: StarletteOAuth2Request) -> Titulaire | None:

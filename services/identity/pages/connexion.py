@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from kit.errors import Refusal
 from services.identity.domain.facteurs import Etape
-from services.identity.pages.autorisation import without_asked
+from services.identity.pages.autorisation import hinted_address, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.store.secours import count_left
@@ -39,7 +39,7 @@ def routes(contexte: Contexte) -> list[Route]:
     """The pages of the password and of the codes."""
 
     async def first(request: Request) -> Response:
-        return first_page(contexte, request)
+        return first_page(contexte, request, courriel=await hinted_address(contexte, request))
 
     async def password(request: Request) -> Response:
         return await _take_password(contexte, request)

@@ -14,6 +14,7 @@ from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
+from services.identity.store.demandes import DEMANDES, Demandes
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.facteurs import FACTEURS, FacteursStore
 from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
@@ -35,6 +36,7 @@ LAYOUT = Layout(
         FAMILLES,
         CODES,
         JETONS,
+        DEMANDES,
         PREUVES_VUES,
         SECOURS,
         TENTATIVES,
@@ -60,6 +62,7 @@ class Work:
         self.connexions = ConnexionsEnCours(transaction)
         self.sessions = Sessions(transaction)
         self.familles = Familles(transaction, generation)
+        self.demandes = Demandes(transaction)
         self.codes = Codes(transaction)
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)

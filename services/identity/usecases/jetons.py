@@ -56,15 +56,17 @@ def proves_enough(deps: Deps, compte: Compte, preuve: Preuve) -> bool:
     return len(preuve.amr) >= required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
 
 
-async def issue_code(deps: Deps, code: CodeEmis) -> None:
-    """Give a client a code.
+async def issue_code(deps: Deps, code: CodeEmis, *, demande: str | None) -> None:
+    """Give a client a code; where it pushed its request, the code uses it.
 
     Raises:
-        DejaUtilise: the session has ended meanwhile.
+        DejaUtilise: the session has ended meanwhile, or the request gave a code before.
     """
 
     async def body(work: Work) -> None:
         if not await work.sessions.hold(code.session, now=deps.clock()):
+            raise DejaUtilise
+        if demande is not None and not await work.demandes.use(demande, now=deps.clock()):
             raise DejaUtilise
         await work.codes.issue(code)
 
