@@ -45,6 +45,7 @@ class AccessToken:
     acr: str
     amr: tuple[str, ...]
     auth_time: datetime
+    issued_at: datetime
     expires_at: datetime
 
 
@@ -210,6 +211,7 @@ class TokenVerifier:
             acr=_text(claims, "acr"),
             amr=tuple(str(method) for method in amr),
             auth_time=datetime.fromtimestamp(_number(claims.get("auth_time")), UTC),
+            issued_at=datetime.fromtimestamp(_number(claims.get("iat")), UTC),
             expires_at=datetime.fromtimestamp(_number(claims.get("exp")), UTC),
         )
 

@@ -94,6 +94,16 @@ class Aggregates[A: Aggregate]:
                 self.transaction.publish(Event(topic=topic, key=new.id, version=new.version, message=message))
         return saved
 
+    async def republish(self, aggregates: Sequence[A]) -> list[A]:
+        """Write these as they were read and tell them again, at their next version: the generation has grown.
+
+        Raises:
+            Conflict: one was changed by somebody else since it was read.
+        """
+        for aggregate in aggregates:
+            self._read.pop(aggregate.id, None)
+        return await self.save_all(aggregates)
+
     async def delete(self, aggregate: A) -> None:
         """Forget one as it was read, and tell that it is gone: a tombstone at the version after its last.
 

@@ -12,10 +12,11 @@ from ulid import ULID
 from kit.mongo import leases
 from kit.mongo.collections import Collection, Database, ensure
 
-_STATE = Collection(
+STATE = Collection(
     name="etat_service",
     required={"generation": "int", "formes": "array", "migrations": "array"},
-    purpose="génération de la base, formes qu'elle a eues et migrations passées",
+    optional={"restauration": "object"},
+    purpose="génération de la base, sa dernière restauration, formes qu'elle a eues et migrations passées",
     readers="le service",
     kept="aussi longtemps que la base",
 )
@@ -51,7 +52,7 @@ class Layout:
         A release of before, started again beside its successor, has not: what the successor declared, it can live with.
         So a shape that is declared again after another comes with a migration, be it one that changes no data.
         """
-        state = await database[_STATE.name].find_one({"_id": "service"})
+        state = await database[STATE.name].find_one({"_id": "service"})
         if state is None or self.fingerprint not in state["formes"]:
             return True
         return any(m.number not in state["migrations"] for m in self.migrations)
@@ -74,7 +75,7 @@ class Layout:
             await leases.release(database, "migrations", holder)
 
     async def _apply_missing(self, database: Database) -> None:
-        states = database[_STATE.name]
+        states = database[STATE.name]
         await states.update_one(
             {"_id": "service"},
             {"$setOnInsert": {"generation": 1, "formes": [], "migrations": []}},
@@ -88,12 +89,12 @@ class Layout:
         await states.update_one({"_id": "service"}, {"$push": {"formes": self.fingerprint}})
 
     def _all_collections(self) -> list[Collection]:
-        return [_STATE, leases.LEASES, *self.collections]
+        return [STATE, leases.LEASES, *self.collections]
 
 
 async def generation(database: Database) -> int:
     """The store's generation: 1, and one more for each restoration from a backup."""
-    state = await database[_STATE.name].find_one({"_id": "service"})
+    state = await database[STATE.name].find_one({"_id": "service"})
     assert state is not None, "a store is migrated before it is used"  # noqa: S101
     number: int = state["generation"]
     return number

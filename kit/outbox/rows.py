@@ -11,6 +11,7 @@ from pymongo import DeleteMany
 from kit.mongo.collections import Collection, Database, Document, Session
 from kit.mongo.transactions import MAJORITY, SNAPSHOT, Transaction
 from kit.outbox.events import Event, Headers
+from kit.versions import Version
 
 type Leading = Callable[[Session], Awaitable[bool]]
 
@@ -72,6 +73,13 @@ def _document(event: Event, *, source: str, now: datetime, trace: list[tuple[str
     }
 
 
+async def waiting(transaction: Transaction, events: Sequence[Event]) -> list[Event]:
+    """Those of these events that were written before, and not yet sent."""
+    ids = {row_id(event): event for event in events}
+    found = transaction[OUTBOX.name].find({"_id": {"$in": list(ids)}}, ["_id"], session=transaction.session)
+    return [ids[row["_id"]] for row in await found.to_list(None)]
+
+
 async def read(database: Database, *, after: str, limit: int) -> list[Row]:
     """The next rows after `after` in order, all seen at one instant: never a version without the ones before it."""
     async with (
@@ -107,6 +115,16 @@ async def delete(database: Database, ids: Sequence[str], *, leading: Leading) ->
             session=session,
         )
     return True
+
+
+async def drop_before(database: Database, generation: int) -> int:
+    """Forget what was to be told before a restoration; return how many. Only while no relay runs."""
+    first = Version(generation, 0).rank
+    ids = [row["_id"] async for row in database[OUTBOX.name].find({}, ["_id"])]
+    old = [id for id in ids if int(id.rpartition("\x00")[2]) < first]
+    for some in batched(old, _TOGETHER, strict=False):
+        await database[OUTBOX.name].delete_many({"_id": {"$in": list(some)}})
+    return len(old)
 
 
 async def oldest(database: Database) -> datetime | None:

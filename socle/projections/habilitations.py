@@ -43,8 +43,8 @@ REVOCATIONS = projection(
 )
 BATTEMENTS = projection(
     "battements",
-    fields={"emis_le": "date"},
-    purpose="savoir depuis quand identity est silencieux",
+    fields={"emis_le": "date", "jetons_depuis": ["date", "null"]},
+    purpose="savoir depuis quand identity est silencieux, et si sa base vient d'être restaurée",
     readers="le service",
     kept="remplacé chaque seconde",
 )
@@ -79,7 +79,7 @@ def subscriptions(database: Database) -> list[Subscription[Any]]:
         Subscription(
             topic="identity.battements.v1",
             kind=habilitations_pb2.Battement,
-            handle=keep(database, BATTEMENTS.name, lambda m: {"emis_le": _datetime(m.emis_le)}),
+            handle=keep(database, BATTEMENTS.name, _battement_document),
             lane=_LANE,
         ),
     ]
@@ -112,6 +112,11 @@ def _habilitations_document(message: habilitations_pb2.Habilitations) -> Documen
     }
 
 
+def _battement_document(message: habilitations_pb2.Battement) -> Document:
+    restored = _datetime(message.jetons_depuis) if message.HasField("jetons_depuis") else None
+    return {"emis_le": _datetime(message.emis_le), "jetons_depuis": restored}
+
+
 def _datetime(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
@@ -142,6 +147,7 @@ class Acces:
     verifier: TokenVerifier
     _remembered: dict[tuple[str, str], tuple[float, Principal]] = field(default_factory=dict)
     _heard_of: datetime = _NEVER
+    _valid_from: datetime = _NEVER
     _silent_until: float = 0.0
 
     async def follow_issuer(self) -> None:
@@ -166,7 +172,7 @@ class Acces:
         """Who calls, with rights of the last five seconds; with those last known, while identity is silent.
 
         Raises:
-            Unauthenticated: the session has ended.
+            Unauthenticated: the session has ended, or identity was restored from a backup since the token was issued.
         """
         key = (token.sub, token.sid)
         now = time.monotonic()
@@ -179,7 +185,8 @@ class Acces:
             self.database[REVOCATIONS.name].find_one({"_id": token.sid}, projection=["_id"]),
             self.database[HABILITATIONS.name].find_one({"_id": token.sub}),
         )
-        if revoked is not None:
+        # A session that was opened after the backup is unknown to whoever could tell that it has ended.
+        if revoked is not None or token.issued_at <= self._valid_from:
             raise Unauthenticated
         principal = _principal(token.sub, token.sid, document)
         if not fresh:
@@ -206,6 +213,7 @@ class Acces:
         if technical_clock() - self._heard_of > age:
             beat = await self.database[BATTEMENTS.name].find_one({"_id": "identity"})
             self._heard_of = _NEVER if beat is None else beat["emis_le"]
+            self._valid_from = (beat or {}).get("jetons_depuis") or _NEVER
         return technical_clock() - self._heard_of <= age
 
     async def _asked(self, known: Principal) -> Principal:

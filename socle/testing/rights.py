@@ -31,9 +31,14 @@ async def end_session(database: Database, session: str) -> None:
     await _receive(database, "identity.revocations.v1", session, message)
 
 
-async def beat(database: Database, *, at: datetime | None = None) -> None:
-    """Make the service hear what identity's heart said now, or then: for five seconds it trusts the rights it knows."""
+async def beat(database: Database, *, at: datetime | None = None, restored: datetime | None = None) -> None:
+    """Make the service hear what identity's heart said now, or then: for five seconds it trusts the rights it knows.
+
+    `restored` is when identity's store was, from a backup.
+    """
     message = habilitations_pb2.Battement()
+    if restored is not None:
+        message.jetons_depuis.FromDatetime(restored)
     message.emis_le.FromDatetime(at or datetime.now(UTC))
     await _receive(database, "identity.battements.v1", "identity", message)
 

@@ -38,6 +38,7 @@ TOKEN = AccessToken(
     acr="2",
     amr=("pwd", "otp"),
     auth_time=datetime(2025, 1, 6, tzinfo=UTC),
+    issued_at=datetime(2025, 1, 6, tzinfo=UTC),
     expires_at=datetime(2025, 1, 6, tzinfo=UTC) + timedelta(minutes=10),
 )
 
@@ -123,6 +124,16 @@ async def test_the_tokens_of_a_session_that_has_ended_are_refused(acces: Acces, 
     await end_session(store, "01SESSION")
     with pytest.raises(Unauthenticated):
         await acces.principal(TOKEN)
+
+
+async def test_tokens_of_before_identity_was_restored_from_a_backup_are_refused_and_later_ones_are_not(
+    acces: Acces, store: Database
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store, restored=TOKEN.issued_at)
+    with pytest.raises(Unauthenticated):
+        await acces.principal(TOKEN)
+    assert (await acces.principal(replace(TOKEN, issued_at=TOKEN.issued_at + timedelta(seconds=1)))).actif
 
 
 async def test_while_identity_is_heard_a_write_trusts_what_is_known(

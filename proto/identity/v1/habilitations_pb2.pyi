@@ -181,18 +181,26 @@ class Battement(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EMIS_LE_FIELD_NUMBER: _builtins.int
+    JETONS_DEPUIS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def emis_le(self) -> _timestamp_pb2.Timestamp:
         """read by all"""
+
+    @_builtins.property
+    def jetons_depuis(self) -> _timestamp_pb2.Timestamp:
+        """Access tokens issued until then are void: identity's store was restored from a backup. Absent: it never was.
+        read by all
+        """
 
     def __init__(
         self,
         *,
         emis_le: _timestamp_pb2.Timestamp | None = ...,
+        jetons_depuis: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["emis_le", b"emis_le"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["emis_le", b"emis_le", "jetons_depuis", b"jetons_depuis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["emis_le", b"emis_le"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emis_le", b"emis_le", "jetons_depuis", b"jetons_depuis"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
