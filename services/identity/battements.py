@@ -85,11 +85,14 @@ class Battements:
         now = technical_clock()
         stamp = Timestamp()
         stamp.FromDatetime(await rows.oldest(self.database) or now)
+        beat = habilitations_pb2.Battement(emis_le=stamp)
+        if self.trousseau.restaure_le is not None:
+            beat.jetons_depuis.FromDatetime(self.trousseau.restaure_le)
         return Event(
             topic=TOPIC,
             key="identity",
             version=Version(self.trousseau.generation, int(now.timestamp())),
-            message=habilitations_pb2.Battement(emis_le=stamp),
+            message=beat,
         )
 
     async def _beat(self, producer: AIOKafkaProducer) -> None:

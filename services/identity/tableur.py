@@ -58,6 +58,7 @@ _ACTES = {
     Acte.PROFIL_DONNE: "Profil donné",
     Acte.DROITS_COPIES: "Droits copiés d'un collègue",
     Acte.DROITS_MODIFIES: "Droits modifiés",
+    Acte.RESTAURATION: "Base restaurée d'une sauvegarde",
     Acte.AUDIT_LU: "Journal lu",
     Acte.AUDIT_EXPORTE: "Journal exporté",
 }

@@ -1,6 +1,7 @@
 """The keys that identity makes for itself: those that sign tokens, and the one of fingerprints."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import override
 
 from joserfc.jwk import ECKey, KeySet
@@ -8,6 +9,7 @@ from joserfc.jwk import ECKey, KeySet
 from kit.auth.access_tokens import IssuerKeys
 from kit.mongo import Database
 from kit.mongo.migrations import generation
+from kit.mongo.restoring import find_restoration
 from kit.vault.keys import (
     FINGERPRINTS,
     KeysMissing,
@@ -28,6 +30,7 @@ class Trousseau:
     database: Database
     vault: Vault
     generation: int = 0
+    restaure_le: datetime | None = None
     _signatures: list[ECKey] = field(default_factory=list)
     _empreintes: bytes = b""
 
@@ -48,6 +51,8 @@ class Trousseau:
             Unopenable: they were sealed under a master key that is not at hand.
         """
         self.generation = await generation(self.database)
+        restoration = await find_restoration(self.database)
+        self.restaure_le = None if restoration is None else restoration.at
         signatures: list[ECKey] = []
         for key in await read_keys(self.database):
             if key.usage == _SIGNATURE:
@@ -58,6 +63,10 @@ class Trousseau:
         if not (signatures and self._empreintes):
             raise KeysMissing("the store holds no keys yet: run `python -m services.identity creer-cles`")
         self._signatures = signatures
+
+    def predates_restoration(self, moment: datetime) -> bool:
+        """Whether what was signed or asked at that moment may have served already, unknown to the restored store."""
+        return self.restaure_le is not None and moment <= self.restaure_le
 
     @property
     def signing_key(self) -> ECKey:

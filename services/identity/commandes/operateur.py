@@ -16,7 +16,7 @@ from services.identity.deps import Deps, make_deps
 from services.identity.schema.graphe import SCHEMA
 from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
-from services.identity.usecases.cles import SecretsDeDemonstration, open_keys
+from services.identity.usecases.cles import RestaurationInachevee, SecretsDeDemonstration, open_keys
 
 COMMANDS = Commands(
     name="identity",
@@ -40,7 +40,7 @@ def run[T](command: Callable[[Deps], Awaitable[T]]) -> T:
         try:
             await open_keys(deps, local=settings.mode is Mode.LOCAL)
             return await command(deps)
-        except (KeysMissing, Unopenable, SecretsDeDemonstration) as error:
+        except (KeysMissing, Unopenable, SecretsDeDemonstration, RestaurationInachevee) as error:
             raise SystemExit(str(error)) from None
         finally:
             deps.hasher.close()

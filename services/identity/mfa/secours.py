@@ -50,6 +50,19 @@ def letter_used(prenom: str, restants: int) -> Lettre:
     )
 
 
+def letter_void(prenom: str) -> Lettre:
+    """The message to whose codes a restoration of the platform voided."""
+    return Lettre(
+        sujet="Vos codes de secours ne servent plus : créez-en d'autres",
+        prenom=prenom,
+        corps=[
+            "Le site de gestion vient d'être rétabli à partir d'une sauvegarde.",
+            "Pour qu'aucun code ne serve une seconde fois, tous les codes de secours ont été annulés.",
+            "Créez-en de nouveaux à votre prochaine connexion, depuis la page de votre connexion.",
+        ],
+    )
+
+
 def _left(restants: int) -> str:
     match restants:
         case 0:

@@ -115,11 +115,12 @@ def _timestamp(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
+TOPIC = "identity.habilitations.v1"
 COMPTE = Kind(
     collection=COMPTES.name,
     document=_document,
     aggregate=_compte,
-    publish=lambda compte: ("identity.habilitations.v1", habilitations(compte)),
+    publish=lambda compte: (TOPIC, habilitations(compte)),
 )
 
 

@@ -43,6 +43,14 @@ class Secours:
         )
         return result.modified_count == 1
 
+    async def void(self, comptes: Iterable[str], *, le: datetime) -> None:
+        """Let none of the codes of these accounts serve any more."""
+        await self.transaction[SECOURS.name].update_many(
+            {"compte": {"$in": list(comptes)}, "utilise_le": None},
+            {"$set": {"utilise_le": le}},
+            session=self.transaction.session,
+        )
+
     async def count_left(self, compte: str) -> int:
         return await self.transaction[SECOURS.name].count_documents(
             {"compte": compte, "utilise_le": None}, session=self.transaction.session

@@ -1,4 +1,8 @@
-"""Single use (architecture §6): one guarded update of one row, keyed by hash. Nothing is deleted to be used."""
+"""Single use (architecture §6): one guarded update of one row, keyed by hash. Nothing is deleted to be used.
+
+Whatever serves once has a field `utilise_le`, and whatever ends a field `fin_le`, null until then: by these names a
+restoration from a backup voids all there is (ADR 028), and nobody has to add a collection to a list.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any

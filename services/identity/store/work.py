@@ -1,17 +1,20 @@
 """The whole of what identity keeps, and its transactions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
 from kit.mongo import Database, Transaction, Transactor
 from kit.mongo.aggregates import Aggregates
 from kit.mongo.migrations import Layout
+from kit.mongo.restoring import finish_restoration
 from kit.outbox import rows
+from kit.outbox.events import Event
 from kit.vault.keys import KEYS
+from kit.versions import Version
 from services.identity.store import effacement, envois
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
-from services.identity.store.comptes import COMPTE, COMPTES
+from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.demandes import DEMANDES, Demandes
@@ -84,6 +87,18 @@ class Work:
     async def drop(self, ids: list[str]) -> None:
         """Let these messages not be sent, if this transaction commits."""
         await envois.drop(self._transaction, ids)
+
+    async def tell_gone(self, comptes: Iterable[str], version: Version) -> None:
+        """Tell that these accounts, of which the store knows nothing, are gone; once, while that waits to be sent."""
+        events = [Event(topic=TOPIC, key=id, version=version, message=None) for id in comptes]
+        waiting = await rows.waiting(self._transaction, events)
+        for event in events:
+            if event not in waiting:
+                self._transaction.publish(event)
+
+    async def finish_restoration(self) -> None:
+        """Note that all was done that a restoration asks for."""
+        await finish_restoration(self._transaction)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""

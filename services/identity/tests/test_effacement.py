@@ -59,9 +59,9 @@ async def signed_in(identity: Identity, someone: Titulaire) -> Connecte:
     return connecte
 
 
-async def mail(identity: Identity, courriel: str) -> str:
-    """A message that waits for long enough that no sender takes it."""
-    deps, now = identity.deps, identity.deps.clock() + timedelta(hours=1)
+async def mail(identity: Identity, courriel: str, *, due: timedelta = timedelta(hours=1)) -> str:
+    """A message that waits, for long enough that no sender takes it."""
+    deps, now = identity.deps, identity.deps.clock() + due
     lettre = Lettre(sujet="Essai", prenom="Camille", corps=["Essai"])
     envoi = new_envoi(deps.vault, lettre, destinataire=courriel, now=now, validite=timedelta(hours=1))
 

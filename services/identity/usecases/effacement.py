@@ -57,6 +57,7 @@ async def erase_and_prove(deps: Deps, id: str, *, par: Partie) -> Preuve:
     compte = await find_compte(deps.database, id)
     if compte is not None:
         needles |= {compte.courriel, fingerprint(deps, compte.courriel)}
+        needles |= set() if compte.mobile is None else {compte.mobile}
         await erase(deps, id, par=par)
     elif not await count(deps.database, Recherche(compte=id, acte=Acte.COMPTE_SUPPRIME), OPERATEUR_LECTEUR.lecture):
         raise unknown_compte()
