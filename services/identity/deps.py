@@ -22,6 +22,8 @@ class Deps:
 
     Args:
         adresse: where browsers reach us, for the links that are mailed.
+        sms: whether codes can be sent by SMS.
+        sms_par_heure: how many to everyone.
         mail_written: called after a commit that wrote a message to send.
     """
 
@@ -35,6 +37,8 @@ class Deps:
     tentatives: Tentatives
     duree_session: timedelta
     a_trois_facteurs: frozenset[Role]
+    sms: bool
+    sms_par_heure: int
     mail_written: Callable[[], None]
     clock: Clock = technical_clock
 
@@ -60,5 +64,7 @@ def make_deps(
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,
+        sms=settings.sms_url != "",
+        sms_par_heure=settings.sms_par_heure,
         mail_written=mail_written,
     )

@@ -38,6 +38,9 @@ class IdentitySettings(VaultSettings):
         "empty no code is sent by SMS.",
     )
     sms_jeton: SecretStr = Field(SecretStr(""), description="Bearer token of the SMS operator; none where it is empty.")
+    sms_par_heure: int = Field(
+        1000, description="Most SMS sent within an hour, to everyone: what a fraud may cost.", ge=1, le=10_000
+    )
     argon2_memoire_kio: int = Field(
         65_536, description="Memory that the hash of a password takes, in KiB (RFC 9106 §4).", ge=64, le=4_194_304
     )

@@ -1,4 +1,4 @@
-"""Which factors a person must show, and what comes next while it signs in (domaine.md §3). Pure."""
+"""Which factors a person must show, and what comes next while it signs in (domaine.md §3, ADR 031). Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,17 +11,26 @@ from socle.rubriques import Role
 class Facteur(StrEnum):
     """A way to prove who one is; its value is what the claim `amr` says.
 
-    RFC 8176 has a name neither for an e-mailed code nor for a recovery code.
+    RFC 8176 has a name neither for an e-mailed code nor for a recovery code; nor for a key that checked who holds it,
+    by a code of its own or a fingerprint, which it does not tell apart: `mfa` says that the key was two factors.
     """
 
     MOT_DE_PASSE = "pwd"
+    CLE = "hwk"
+    VERIFICATION = "mfa"
     TOTP = "otp"
     COURRIEL = "email"
+    SMS = "sms"
     SECOURS = "recovery"
 
 
-_NI_COURRIEL_NI_SMS = frozenset({Facteur.TOTP, Facteur.SECOURS})
-"""What one of an administrator's factors has to be (domaine.md §3)."""
+MOYENS = (Facteur.CLE, Facteur.TOTP, Facteur.COURRIEL, Facteur.SMS, Facteur.SECOURS)
+"""What may be shown after the password, in the order in which it is offered: first what no false site can ask for,
+last what is for the day when nothing else is at hand."""
+FORTS = frozenset({Facteur.CLE, Facteur.TOTP, Facteur.SECOURS})
+"""What one of an administrator's factors has to be: « neither e-mail nor SMS » (domaine.md §3)."""
+ENROLES = frozenset({Facteur.CLE, Facteur.TOTP})
+"""What a person enrols; whoever has one of them is not asked to."""
 
 
 ROLES_A_TROIS_FACTEURS = frozenset({Role.ADMIN_NATIONAL, Role.ADMIN_ACADEMIQUE, Role.ADMIN_ETABLISSEMENT})
@@ -31,11 +40,9 @@ otherwise where that must be."""
 
 
 class Etape(Enum):
-    """What is asked next."""
+    """What is asked next: one of `Parcours.moyens`; to enrol a means; or nothing more."""
 
-    TOTP_OU_COURRIEL = auto()
-    TOTP = auto()
-    COURRIEL = auto()
+    MOYEN = auto()
     ENROLEMENT = auto()
     ENROLEMENT_PROPOSE = auto()
     TERMINEE = auto()
@@ -48,14 +55,14 @@ class Parcours:
     Args:
         requis: how many factors the account's roles ask for, password included.
         faits: those already shown.
-        totp: whether an application of the person is enrolled.
+        enroles: the means that the account has, beside the e-mailed code, which everyone has.
         premiere: whether the account never signed in before.
         enrolement_decline: whether the person put the enrolment off, in this sign-in.
     """
 
     requis: int
     faits: frozenset[Facteur]
-    totp: bool
+    enroles: frozenset[Facteur]
     premiere: bool
     enrolement_decline: bool = False
 
@@ -63,33 +70,35 @@ class Parcours:
     def etape(self) -> Etape:
         """What to ask next.
 
-        With three factors, the two after the password are different and one is neither e-mail nor SMS: the
-        application, and the e-mailed code. Who has no application yet shows the e-mailed code first, so that a
-        stolen password alone never enrols one. A recovery code stands for whichever of them is out of reach.
+        With three factors one is neither e-mail nor SMS. Who has no such means yet shows the e-mailed code first, so
+        that a stolen password alone never enrols one.
         """
-        if self.requis >= 3:
-            return self._three()
-        if self.faits <= {Facteur.MOT_DE_PASSE}:
-            return Etape.TOTP_OU_COURRIEL if self.totp else Etape.COURRIEL
-        if self.premiere and not self.totp and not self.enrolement_decline:
-            return Etape.ENROLEMENT_PROPOSE
-        return Etape.TERMINEE
+        if self.moyens:
+            return Etape.MOYEN
+        if not suffices(self.faits, self.requis):
+            return Etape.ENROLEMENT
+        proposed = self.requis < 3 and self.premiere and not self.enrolement_decline
+        return Etape.ENROLEMENT_PROPOSE if proposed and self.enroles.isdisjoint(ENROLES) else Etape.TERMINEE
 
     @property
-    def accepte_secours(self) -> bool:
-        """Whether a recovery code may be shown now, in place of what is asked: once in a sign-in."""
-        return self.etape in _EN_PLACE_DE and Facteur.SECOURS not in self.faits
+    def moyens(self) -> tuple[Facteur, ...]:
+        """What may be shown now, each once in a sign-in, in the order in which it is offered; empty when nothing is
+        asked, or when only what is not enrolled yet would do.
 
-    def _three(self) -> Etape:
-        strong = not self.faits.isdisjoint(_NI_COURRIEL_NI_SMS)
-        if self.totp and not strong:
-            return Etape.TOTP
-        if len(self.faits) < 3 and Facteur.COURRIEL not in self.faits:
-            return Etape.COURRIEL
-        return Etape.TERMINEE if strong else Etape.ENROLEMENT
+        The last one that is asked of three is a strong one, where none was shown. Who has shown a recovery code has
+        its key or application out of reach: they come last.
+        """
+        if suffices(self.faits, self.requis):
+            return ()
+        must_be_strong = self.requis >= 3 and len(self.faits) >= self.requis - 1 and self.faits.isdisjoint(FORTS)
+        held = (self.enroles | {Facteur.COURRIEL}) - self.faits
+        offered = [moyen for moyen in MOYENS if moyen in held and (moyen in FORTS or not must_be_strong)]
+        return tuple(sorted(offered, key=lambda moyen: Facteur.SECOURS in self.faits and moyen in ENROLES))
 
 
-_EN_PLACE_DE = frozenset({Etape.TOTP_OU_COURRIEL, Etape.TOTP, Etape.COURRIEL})
+def suffices(faits: frozenset[Facteur], requis: int) -> bool:
+    """Whether these are as many factors as are asked for; of three, one is neither e-mail nor SMS."""
+    return len(faits) >= requis and (requis < 3 or not faits.isdisjoint(FORTS))
 
 
 def required_factors(roles: Iterable[RoleTenu], *, a_trois: frozenset[Role] = ROLES_A_TROIS_FACTEURS) -> int:

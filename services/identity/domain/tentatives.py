@@ -29,8 +29,14 @@ MOTS_DE_PASSE = Regle(nombre=10, fenetre=timedelta(minutes=10), delais=_CROISSAN
 SECONDS_FACTEURS = Regle(nombre=10, fenetre=timedelta(minutes=10), delais=_CROISSANTS)
 """Of codes for one account, in however many sign-ins."""
 ENVOIS = Regle(nombre=10, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
-"""Of codes sent to one account by e-mail: nobody's mailbox is filled by who knows the password."""
+"""Of codes sent to one account by e-mail, or by SMS to one account or number: nobody's mailbox or telephone is filled
+by who knows the password."""
 LIENS = Regle(nombre=3, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
 """Of links for one address, whether it has an account or not."""
 LIENS_PAR_ORIGINE = Regle(nombre=30, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
 """≈ ours, of links asked from one place: a whole school may share an address."""
+
+
+def sms_of_all(par_heure: int) -> Regle:
+    """Of SMS sent to everyone: what a fraud may cost is bounded; other means go on meanwhile."""
+    return Regle(nombre=par_heure, fenetre=timedelta(hours=1), delais=(timedelta(minutes=10),))

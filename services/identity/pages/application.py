@@ -7,7 +7,7 @@ from starlette.routing import Route
 from kit.errors import Refusal
 from services.identity.domain.facteurs import Etape
 from services.identity.mfa import totp
-from services.identity.pages.connexion import go_on, step
+from services.identity.pages.connexion import go_on, step, step_number
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.rendu import trusted
 from services.identity.usecases.connexion import decline_enrolment, find_in_progress
@@ -23,10 +23,10 @@ def routes(contexte: Contexte) -> list[Route]:
     ]
 
 
-async def _show(contexte: Contexte, _request: Request, secret: str) -> Response:
+async def _show(contexte: Contexte, request: Request, secret: str) -> Response:
     en_cours = await find_in_progress(contexte.deps, secret)
     if en_cours.etape not in (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE):
-        return await go_on(contexte, secret, en_cours)
+        return await go_on(contexte, request, secret, en_cours)
     return await _page(contexte, secret)
 
 
@@ -36,12 +36,12 @@ async def _enrol(contexte: Contexte, request: Request, secret: str) -> Response:
         en_cours = await enrol_totp(contexte.deps, secret, fields.get("code", ""))
     except REFUS as refus:
         return await _page(contexte, secret, refus=refus)
-    return await go_on(contexte, secret, en_cours)
+    return await go_on(contexte, request, secret, en_cours)
 
 
 async def _put_off(contexte: Contexte, request: Request, secret: str) -> Response:
     await contexte.navigateur.form(request, secret)
-    return await go_on(contexte, secret, await decline_enrolment(contexte.deps, secret))
+    return await go_on(contexte, request, secret, await decline_enrolment(contexte.deps, secret))
 
 
 async def _page(contexte: Contexte, secret: str, *, refus: Refusal | None = None) -> Response:
@@ -53,7 +53,7 @@ async def _page(contexte: Contexte, secret: str, *, refus: Refusal | None = None
         qr=trusted(totp.qr_svg(uri)),
         cle=totp.spaced(proposed),
         uri=uri,
-        etape=len(en_cours.parcours.faits) + 1,
+        etape=step_number(en_cours),
         etapes=en_cours.parcours.requis,
         facultatif=en_cours.etape is Etape.ENROLEMENT_PROPOSE,
         preuve=contexte.navigateur.proof(secret),

@@ -1,6 +1,7 @@
 """Signing in: the address and the password, then the codes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -8,11 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
-from services.identity.domain.facteurs import Etape
+from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.pages.autorisation import hinted_address, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
-from services.identity.store.secours import count_left
 from services.identity.usecases.connexion import (
     ConnexionExpiree,
     EnCours,
@@ -22,11 +22,19 @@ from services.identity.usecases.connexion import (
 )
 from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, send_code, show_code, show_totp
 from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
+from socle.telephones import mask_mobile
 
 _LONGEST_REQUEST = 4000
-_APPLICATION = "application"
-_COURRIEL = "courriel"
-_SECOURS = "secours"
+_CLE = "/connexion/cle"
+_NOMS = {
+    Facteur.TOTP: "application",
+    Facteur.COURRIEL: "courriel",
+    Facteur.SMS: "sms",
+    Facteur.SECOURS: "secours",
+}
+"""The means that are a code, by the name that forms and addresses give them."""
+_MOYENS = {nom: moyen for moyen, nom in _NOMS.items()}
+_ENVOYES = frozenset({Facteur.COURRIEL, Facteur.SMS})
 
 CODES_DE_SECOURS = "/compte/codes-de-secours"
 _SUITES = {"codes-de-secours": CODES_DE_SECOURS}
@@ -103,26 +111,34 @@ async def _take_password(contexte: Contexte, request: Request) -> Response:
         )
     except Refusal as refus:
         return first_page(contexte, request, refus=refus, courriel=courriel)
-    response = await go_on(contexte, secret, await find_in_progress(contexte.deps, secret))
+    response = await go_on(contexte, request, secret, await find_in_progress(contexte.deps, secret))
     # A new secret: the one that the browser had before it proved anything is worth nothing.
     contexte.navigateur.set_connexion(response, secret)
     return response
 
 
-async def go_on(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
+async def go_on(contexte: Contexte, request: Request, secret: str, en_cours: EnCours) -> Response:
     """Lead to the next step of a sign-in, or out of it."""
     match en_cours.etape:
         case Etape.TERMINEE:
-            return await _finish(contexte, en_cours)
+            return await _finish(contexte, request, en_cours)
         case Etape.ENROLEMENT | Etape.ENROLEMENT_PROPOSE:
             return see("/connexion/application")
-        case Etape.COURRIEL:
-            return await _send_and_show(contexte, secret, en_cours)
-        case Etape.TOTP | Etape.TOTP_OU_COURRIEL:
-            return see("/connexion/code")
+        case Etape.MOYEN:
+            return await _ask(contexte, secret, en_cours)
 
 
-async def _finish(contexte: Contexte, en_cours: EnCours) -> Response:
+async def _ask(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
+    """Ask for the first of the means the person has; from its page it chooses another."""
+    first = en_cours.parcours.moyens[0]
+    if first is Facteur.CLE:
+        return see(_CLE)
+    if first in _ENVOYES:
+        return await _send_and_show(contexte, secret, en_cours, first)
+    return see("/connexion/code")
+
+
+async def _finish(contexte: Contexte, _request: Request, en_cours: EnCours) -> Response:
     ouverte = await open_session(contexte.deps, en_cours)
     response = see(_after(dict(parse_qsl(ouverte.demande))))
     contexte.navigateur.open_session(response, ouverte.secret)
@@ -137,66 +153,96 @@ def _after(demande: dict[str, str]) -> str:
     return f"/authorize?{request}" if request else "/"
 
 
-async def _send_and_show(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
+async def _send_and_show(contexte: Contexte, secret: str, en_cours: EnCours, moyen: Facteur) -> Response:
     try:
-        await send_code(contexte.deps, secret)
+        await send_code(contexte.deps, secret, moyen)
     except EnvoiTropRecent:
         # The last one is as good.
         return see("/connexion/code")
     except REFUS as refus:
-        return await _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
+        return await _code_page(contexte, secret, en_cours, moyen, refus=refus)
     return see("/connexion/code")
 
 
 async def _show_code(contexte: Contexte, request: Request, secret: str) -> Response:
     en_cours = await find_in_progress(contexte.deps, secret)
-    if en_cours.etape in (Etape.TERMINEE, Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE):
-        return await go_on(contexte, secret, en_cours)
-    return await _code_page(contexte, secret, en_cours, request.query_params.get("moyen", ""))
+    if en_cours.etape is not Etape.MOYEN:
+        return await go_on(contexte, request, secret, en_cours)
+    return await _code_page(contexte, secret, en_cours, _MOYENS.get(request.query_params.get("moyen", "")))
 
 
 async def _take_code(contexte: Contexte, request: Request, secret: str) -> Response:
     fields = await contexte.navigateur.form(request, secret)
-    moyen, code = fields.get("moyen", ""), fields.get("code", "")
-    show = _SHOWN.get(moyen, show_totp)
+    moyen, code = _MOYENS.get(fields.get("moyen", ""), Facteur.TOTP), fields.get("code", "")
     try:
-        en_cours = await show(contexte.deps, secret, code)
+        en_cours = await _show(contexte, secret, moyen, code)
     except (*REFUS, CodeDeSecoursRefuse) as refus:
         return await _code_page(contexte, secret, await find_in_progress(contexte.deps, secret), moyen, refus=refus)
-    return await go_on(contexte, secret, en_cours)
+    return await go_on(contexte, request, secret, en_cours)
+
+
+async def _show(contexte: Contexte, secret: str, moyen: Facteur, code: str) -> EnCours:
+    if moyen in _ENVOYES:
+        return await show_code(contexte.deps, secret, code, moyen)
+    shown = show_recovery_code if moyen is Facteur.SECOURS else show_totp
+    return await shown(contexte.deps, secret, code)
 
 
 async def _send(contexte: Contexte, request: Request, secret: str) -> Response:
-    await contexte.navigateur.form(request, secret)
+    fields = await contexte.navigateur.form(request, secret)
+    moyen = Facteur.SMS if fields.get("moyen") == _NOMS[Facteur.SMS] else Facteur.COURRIEL
     try:
-        await send_code(contexte.deps, secret)
+        await send_code(contexte.deps, secret, moyen)
     except REFUS as refus:
         en_cours = await find_in_progress(contexte.deps, secret)
-        return await _code_page(contexte, secret, en_cours, _COURRIEL, refus=refus)
-    return see(f"/connexion/code?moyen={_COURRIEL}")
-
-
-_SHOWN = {_APPLICATION: show_totp, _COURRIEL: show_code, _SECOURS: show_recovery_code}
+        return await _code_page(contexte, secret, en_cours, moyen, refus=refus)
+    return see(f"/connexion/code?moyen={_NOMS[moyen]}")
 
 
 async def _code_page(
-    contexte: Contexte, secret: str, en_cours: EnCours, moyen: str, *, refus: Refusal | None = None
+    contexte: Contexte, secret: str, en_cours: EnCours, asked: Facteur | None, *, refus: Refusal | None = None
 ) -> Response:
-    choice = en_cours.etape is Etape.TOTP_OU_COURRIEL
-    sent = en_cours.connexion.code is not None
-    by_mail = en_cours.etape is Etape.COURRIEL or (choice and sent and moyen != _APPLICATION)
-    asked = _COURRIEL if by_mail else _APPLICATION
-    secours = en_cours.parcours.accepte_secours and await count_left(contexte.deps.database, en_cours.compte.id) > 0
+    """The page of the code asked for; without a word about which, of the one sent last, else of the first there is."""
+    sent = en_cours.connexion.codes
+    codes = [moyen for moyen in en_cours.parcours.moyens if moyen in _NOMS]
+    last = sorted((moyen for moyen in codes if moyen in sent), key=lambda moyen: sent[moyen].envoye_le, reverse=True)
+    moyen = asked if asked in codes else [*last, *codes][0]
     return contexte.rendu.page(
         "code",
         refus=refus,
-        moyen=_SECOURS if moyen == _SECOURS and en_cours.parcours.accepte_secours else asked,
-        autrement=_APPLICATION if en_cours.etape is not Etape.COURRIEL else _COURRIEL,
-        secours=secours,
-        choix=choice,
-        envoye=sent,
+        moyen=_NOMS[moyen],
+        envoye=moyen in sent,
         courriel=en_cours.compte.courriel,
-        etape=len(en_cours.parcours.faits) + 1,
+        mobile=mask_mobile(en_cours.compte.mobile or ""),
+        autres=other_means(en_cours, moyen),
+        etape=step_number(en_cours),
         etapes=en_cours.parcours.requis,
         preuve=contexte.navigateur.proof(secret),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AutreMoyen:
+    """A means that may be shown instead: by which name forms call it, where its page is, and whether it is sent."""
+
+    nom: str
+    page: str
+    a_envoyer: bool
+
+
+def other_means(en_cours: EnCours, moyen: Facteur) -> list[AutreMoyen]:
+    """The means that a person may choose rather than `moyen`."""
+    return [
+        AutreMoyen(
+            nom=_NOMS.get(other, "cle"),
+            page=_CLE if other is Facteur.CLE else f"/connexion/code?moyen={_NOMS[other]}",
+            a_envoyer=other in _ENVOYES and other not in en_cours.connexion.codes,
+        )
+        for other in en_cours.parcours.moyens
+        if other is not moyen
+    ]
+
+
+def step_number(en_cours: EnCours) -> int:
+    """Which step the person is at, password included."""
+    return min(len(en_cours.parcours.faits) + 1, en_cours.parcours.requis)

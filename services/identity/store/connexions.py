@@ -1,6 +1,7 @@
 """Sign-ins in progress, as they are kept: the browser holds an opaque cookie and nothing else."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
@@ -21,6 +22,7 @@ CONNEXIONS = Collection(
         "expire_le": "date",
         "utilise_le": ["date", "null"],
     },
+    optional={"code_sms": "object"},
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
     purpose="mener une connexion du mot de passe au second facteur",
     readers="identity",
@@ -28,11 +30,13 @@ CONNEXIONS = Collection(
 )
 DUREE = timedelta(minutes=15)
 ESSAIS_PAR_CODE = 5
+_CHAMPS = {Facteur.COURRIEL: "code", Facteur.SMS: "code_sms"}
+"""Where the code last sent by each means is kept: asking for one by SMS leaves the one in the mailbox as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeEnvoye:
-    """The code last sent by e-mail for a sign-in: its fingerprint, when it was sent and when it expires."""
+    """The code last sent by one means for a sign-in: its fingerprint, when it was sent and when it expires."""
 
     empreinte: str
     envoye_le: datetime
@@ -47,7 +51,7 @@ class Connexion:
         condensat: the hash of its cookie.
         demande: the query of the authorization request that it is for; empty when there is none.
         secret: the secret of an application being enrolled.
-        code: the code last sent by e-mail, used or not.
+        codes: the code last sent by each means, used or not.
     """
 
     condensat: str
@@ -57,11 +61,11 @@ class Connexion:
     faits: frozenset[Facteur] = frozenset({Facteur.MOT_DE_PASSE})
     enrolement_decline: bool = False
     secret: Sealed | None = None
-    code: CodeEnvoye | None = None
+    codes: Mapping[Facteur, CodeEnvoye] = field(default_factory=dict)
 
 
 def _connexion(document: Document) -> Connexion:
-    code = document["code"]
+    sent = {moyen: document[champ] for moyen, champ in _CHAMPS.items() if document.get(champ) is not None}
     return Connexion(
         condensat=document["_id"],
         compte=document["compte"],
@@ -70,7 +74,10 @@ def _connexion(document: Document) -> Connexion:
         faits=frozenset(Facteur(fait) for fait in document["faits"]),
         enrolement_decline=document["enrolement_decline"],
         secret=document["secret"] and Sealed.read(document["secret"]),
-        code=code and CodeEnvoye(empreinte=code["empreinte"], envoye_le=code["envoye_le"], expire_le=code["expire_le"]),
+        codes={
+            moyen: CodeEnvoye(empreinte=code["empreinte"], envoye_le=code["envoye_le"], expire_le=code["expire_le"])
+            for moyen, code in sent.items()
+        },
     )
 
 
@@ -100,9 +107,9 @@ class Connexions:
         document = await self.database[CONNEXIONS.name].find_one(_in_progress(condensat, now))
         return None if document is None else _connexion(document)
 
-    async def add_factor(self, condensat: str, facteur: Facteur, *, now: datetime) -> Connexion | None:
-        """Note that a factor was shown; None when the sign-in is finished or expired."""
-        return await self._change(condensat, now, {"$addToSet": {"faits": facteur}})
+    async def add_factor(self, condensat: str, *facteurs: Facteur, now: datetime) -> Connexion | None:
+        """Note that factors were shown; None when the sign-in is finished or expired."""
+        return await self._change(condensat, now, _shown(facteurs))
 
     async def decline_enrolment(self, condensat: str, *, now: datetime) -> Connexion | None:
         """Note that the person puts the enrolment of an application off."""
@@ -116,27 +123,31 @@ class Connexions:
         )
         return await self.find(condensat, now=now)
 
-    async def try_code(self, condensat: str, *, now: datetime) -> str | None:
-        """Count one try of the e-mailed code; its fingerprint, None when it was used, expired or tried too often."""
+    async def try_code(self, condensat: str, moyen: Facteur, *, now: datetime) -> str | None:
+        """Count one try of the code sent by `moyen`; its fingerprint, None when it was used, expired or tried too
+        often.
+        """
+        champ = _CHAMPS[moyen]
         row = await self._change(
             condensat,
             now,
-            {"$inc": {"code.essais": 1}},
+            {"$inc": {f"{champ}.essais": 1}},
             {
-                "code.utilise_le": None,
-                "code.expire_le": {"$gt": now},
-                "code.essais": {"$lt": ESSAIS_PAR_CODE},
+                f"{champ}.utilise_le": None,
+                f"{champ}.expire_le": {"$gt": now},
+                f"{champ}.essais": {"$lt": ESSAIS_PAR_CODE},
             },
         )
-        return None if row is None or row.code is None else row.code.empreinte
+        return None if row is None else row.codes[moyen].empreinte
 
-    async def use_code(self, condensat: str, empreinte: str, *, now: datetime) -> Connexion | None:
-        """Use the e-mailed code, and note the factor with it; None when it was used meanwhile."""
+    async def use_code(self, condensat: str, moyen: Facteur, empreinte: str, *, now: datetime) -> Connexion | None:
+        """Use the code sent by `moyen`, and note the factor with it; None when it was used meanwhile."""
+        champ = _CHAMPS[moyen]
         return await self._change(
             condensat,
             now,
-            {"$set": {"code.utilise_le": now}, "$addToSet": {"faits": Facteur.COURRIEL}},
-            {"code.utilise_le": None, "code.empreinte": empreinte},
+            {"$set": {f"{champ}.utilise_le": now}, "$addToSet": {"faits": moyen}},
+            {f"{champ}.utilise_le": None, f"{champ}.empreinte": empreinte},
         )
 
     async def _change(
@@ -146,6 +157,11 @@ class Connexions:
             {**_in_progress(condensat, now), **(guard or {})}, change, return_document=ReturnDocument.AFTER
         )
         return None if document is None else _connexion(document)
+
+
+def _shown(facteurs: Sequence[Facteur]) -> Document:
+    """Some count as two: a key that checked who holds it."""
+    return {"$addToSet": {"faits": {"$each": list(facteurs)}}}
 
 
 def _in_progress(condensat: str, now: datetime) -> Document:
@@ -158,8 +174,13 @@ class ConnexionsEnCours:
 
     transaction: Transaction
 
-    async def set_code(self, condensat: str, code: CodeEnvoye, *, now: datetime, not_since: datetime) -> bool:
-        """Keep a code about to be sent in place of the last one; False when that was sent after `not_since`."""
+    async def set_code(
+        self, condensat: str, moyen: Facteur, code: CodeEnvoye, *, now: datetime, not_since: datetime
+    ) -> bool:
+        """Keep a code about to be sent by `moyen` in place of the last one; False when that was sent after
+        `not_since`.
+        """
+        champ = _CHAMPS[moyen]
         kept = {
             "empreinte": code.empreinte,
             "envoye_le": code.envoye_le,
@@ -167,16 +188,16 @@ class ConnexionsEnCours:
             "essais": 0,
             "utilise_le": None,
         }
-        guard = {"$or": [{"code": None}, {"code.envoye_le": {"$lte": not_since}}]}
+        guard = {"$or": [{champ: None}, {f"{champ}.envoye_le": {"$lte": not_since}}]}
         result = await self.transaction[CONNEXIONS.name].update_one(
-            {**_in_progress(condensat, now), **guard}, {"$set": {"code": kept}}, session=self.transaction.session
+            {**_in_progress(condensat, now), **guard}, {"$set": {champ: kept}}, session=self.transaction.session
         )
         return result.modified_count == 1
 
-    async def add_factor(self, condensat: str, facteur: Facteur, *, now: datetime) -> bool:
-        """Note that a factor was shown; False when the sign-in is finished or expired."""
+    async def add_factor(self, condensat: str, *facteurs: Facteur, now: datetime) -> bool:
+        """Note that factors were shown; False when the sign-in is finished or expired."""
         result = await self.transaction[CONNEXIONS.name].update_one(
-            _in_progress(condensat, now), {"$addToSet": {"faits": facteur}}, session=self.transaction.session
+            _in_progress(condensat, now), _shown(facteurs), session=self.transaction.session
         )
         return result.matched_count == 1
 

@@ -10,8 +10,9 @@ from kit.vault.sealing import Sealed
 FACTEURS = Collection(
     name="facteurs",
     required={"mots_de_passe": "array", "totp": ["object", "null"], "connecte_le": ["date", "null"]},
-    optional={"demonstration": "string"},
-    purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré",
+    optional={"demonstration": "string", "mobile_valide": "string"},
+    purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré, empreinte du numéro de "
+    "portable qui a reçu un code",
     readers="identity",
     kept="aussi longtemps que le compte",
 )
@@ -32,6 +33,7 @@ class Facteurs:
     Args:
         mots_de_passe: argon2id hashes, the current one first, then those it may not choose again.
         demonstration: the fingerprint of the secrets that a demonstration gave it.
+        mobile_valide: the fingerprint of the number that was proved to be its own; another one is not, until it is.
     """
 
     compte: str
@@ -39,6 +41,7 @@ class Facteurs:
     totp: Totp | None = None
     connecte_le: datetime | None = None
     demonstration: str | None = None
+    mobile_valide: str | None = None
 
 
 def _facteurs(document: Document) -> Facteurs:
@@ -49,6 +52,7 @@ def _facteurs(document: Document) -> Facteurs:
         totp=totp and Totp(secret=Sealed.read(totp["secret"]), dernier_pas=totp["dernier_pas"]),
         connecte_le=document["connecte_le"],
         demonstration=document.get("demonstration"),
+        mobile_valide=document.get("mobile_valide"),
     )
 
 
@@ -107,6 +111,9 @@ class FacteursStore:
 
     async def set_demonstration(self, compte: str, empreinte: str) -> None:
         await self._set(compte, {"demonstration": empreinte})
+
+    async def set_mobile_valide(self, compte: str, empreinte: str) -> None:
+        await self._set(compte, {"mobile_valide": empreinte})
 
     async def signed_in(self, compte: str, *, now: datetime) -> None:
         await self._set(compte, {"connecte_le": now})

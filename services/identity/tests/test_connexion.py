@@ -1,16 +1,24 @@
 """Signing in, by the real pages, with the real factors."""
 
 import re
+import secrets
+from dataclasses import replace
 
 import httpx
 import pyotp
 import pytest
 
-from infra.local.connexion import ConnexionRefusee, Formulaire, Page
+from infra.local.connexion import Boite, ConnexionRefusee, Formulaire, Page
 from kit.testing.waiting import eventually
 from services.identity.domain.audit import OPERATEUR
+from services.identity.domain.facteurs import Facteur
+from services.identity.domain.tentatives import ENVOIS, sms_of_all
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
-from services.identity.usecases.comptes import disable
+from services.identity.usecases.comptes import disable, load
+from services.identity.usecases.connexion import mobile_fingerprint
+from services.identity.usecases.seconds_facteurs import send_code
+from services.identity.usecases.tentatives import TropDEnvois
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
@@ -128,6 +136,11 @@ class Parcours:
 
     async def page(self, path: str) -> Page:
         return Page((await self.http.get(self.url + path)).text)
+
+    async def proof(self) -> str:
+        form = (await self.page("/connexion/code")).form("/connexion/code")
+        assert form is not None
+        return form.champs["preuve"]
 
     async def password(self) -> httpx.Response:
         first = (await self.page("/connexion")).form("/connexion")
@@ -271,3 +284,77 @@ async def test_the_mail_is_plain_french_and_says_what_to_do(identity: Identity) 
     (message,) = await eventually(received)
     assert message["sujet"] == "Votre code de connexion au site de gestion"
     assert re.search(r"Bonjour Camille,.*\b\d{6}\b.*10 minutes.*qu'une fois", str(message["texte"]), re.DOTALL)
+
+
+async def with_mobile(who: Titulaire, mobile: str, *, proved: bool = True) -> Titulaire:
+    """The person, whose account has that number."""
+    deps = who.identity.deps
+
+    async def body(work: Work) -> None:
+        await work.comptes.save(replace(await load(work, who.compte.id), mobile=mobile))
+        if proved:
+            await work.facteurs.set_mobile_valide(who.compte.id, mobile_fingerprint(deps, mobile))
+
+    await deps.transact(body)
+    return who
+
+
+def mobile() -> str:
+    """A number of nobody's."""
+    return f"+3361{secrets.randbelow(10**7):07d}"
+
+
+async def test_who_has_proved_a_mobile_number_may_choose_a_code_by_sms_which_serves_once(identity: Identity) -> None:
+    numero = mobile()
+    someone = await with_mobile(await identity.account(GESTIONNAIRE), numero)
+    parcours = Parcours(someone)
+    await parcours.password()
+    page = (await parcours.http.get(f"{identity.url}/connexion/code")).text
+    assert "Recevoir un code par SMS" in page
+    by_sms = [f for f in Page(page).formulaires if f.champs.get("moyen") == "sms"]
+    shown = await parcours.http.get(identity.url + (await parcours.post(by_sms[0])).headers["location"])
+    assert f"•• {numero[-2:]}" in shown.text
+    assert numero not in shown.text
+    code = await Boite(identity.courriels).code_after(numero, 0)
+    form = Page(shown.text).form("/connexion/code")
+    assert (await parcours.post(form, code=code)).headers["location"] == "/"
+    second = Parcours(someone)
+    await second.password()
+    await second.http.get(f"{identity.url}/connexion/code?moyen=sms")
+    assert (await second.post(form, code=code)).status_code == 422
+
+
+async def test_a_number_that_was_not_proved_is_not_offered(identity: Identity) -> None:
+    someone = await with_mobile(await identity.account(GESTIONNAIRE), mobile(), proved=False)
+    other = await with_mobile(await identity.account(GESTIONNAIRE), mobile())
+    await with_mobile(other, mobile(), proved=False)
+    for who in (someone, other):
+        parcours = Parcours(who)
+        await parcours.password()
+        assert "par SMS" not in (await parcours.http.get(f"{identity.url}/connexion/code")).text
+        forged = Formulaire("/connexion/envoi", {"preuve": (await parcours.proof()), "moyen": "sms"})
+        assert "a expiré" in Page((await parcours.post(forged)).text).refus
+
+
+async def test_sms_to_one_number_are_counted_whoever_asks_for_them(identity: Identity) -> None:
+    numero = mobile()
+    key = f"sms/{mobile_fingerprint(identity.deps, numero)}"
+    for _ in range(10):
+        assert await identity.deps.tentatives.take(key, ENVOIS, now=identity.deps.clock()) is None
+    parcours = Parcours(await with_mobile(await identity.account(GESTIONNAIRE), numero))
+    await parcours.password()
+    asked = Formulaire("/connexion/envoi", {"preuve": (await parcours.proof()), "moyen": "sms"})
+    assert "Trop de codes ont été envoyés" in Page((await parcours.post(asked)).text).refus
+
+
+async def test_sms_to_everyone_are_counted_for_they_cost_money(identity: Identity) -> None:
+    parcours = Parcours(await with_mobile(await identity.account(GESTIONNAIRE), mobile()))
+    await parcours.password()
+    secret = parcours.http.cookies["connexion"]
+    poor = replace(identity.deps, sms_par_heure=1)
+    await identity.deps.tentatives.take("sms/plateforme", sms_of_all(1), now=identity.deps.clock())
+    try:
+        with pytest.raises(TropDEnvois):
+            await send_code(poor, secret, Facteur.SMS)
+    finally:
+        await identity.deps.tentatives.forgive("sms/plateforme")

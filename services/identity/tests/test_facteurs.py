@@ -1,20 +1,41 @@
-"""Which factors are asked, in which order (domaine.md §3)."""
+"""Which factors are asked, in which order (domaine.md §3, ADR 031)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors
+from services.identity.domain.facteurs import (
+    ENROLES,
+    FORTS,
+    MOYENS,
+    Etape,
+    Facteur,
+    Parcours,
+    acr,
+    amr,
+    required_factors,
+)
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
 PWD, TOTP, MAIL, SECOURS = Facteur.MOT_DE_PASSE, Facteur.TOTP, Facteur.COURRIEL, Facteur.SECOURS
+CLE, VERIFICATION, SMS = Facteur.CLE, Facteur.VERIFICATION, Facteur.SMS
 
 
-def etape(requis: int, *faits: Facteur, totp: bool = True, premiere: bool = False, decline: bool = False) -> Etape:
+def parcours(
+    requis: int,
+    *faits: Facteur,
+    enroles: frozenset[Facteur] = frozenset(),
+    premiere: bool = False,
+    decline: bool = False,
+) -> Parcours:
     return Parcours(
-        requis=requis, faits=frozenset({PWD, *faits}), totp=totp, premiere=premiere, enrolement_decline=decline
-    ).etape
+        requis=requis,
+        faits=frozenset({PWD, *faits}),
+        enroles=enroles,
+        premiere=premiere,
+        enrolement_decline=decline,
+    )
 
 
 def test_administrators_show_three_factors_and_everyone_else_two() -> None:
@@ -31,83 +52,122 @@ def test_the_roles_that_show_three_are_a_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("faits", "totp", "expected"),
+    ("enroles", "moyens"),
     [
-        ((), True, Etape.TOTP_OU_COURRIEL),
-        ((), False, Etape.COURRIEL),
-        ((TOTP,), True, Etape.TERMINEE),
-        ((MAIL,), True, Etape.TERMINEE),
-        ((MAIL,), False, Etape.TERMINEE),
-        ((SECOURS,), True, Etape.TERMINEE),
-        ((SECOURS,), False, Etape.TERMINEE),
+        ({TOTP}, (TOTP, MAIL)),
+        (set(), (MAIL,)),
+        ({SMS}, (MAIL, SMS)),
+        ({CLE, TOTP, SMS, SECOURS}, (CLE, TOTP, MAIL, SMS, SECOURS)),
     ],
 )
-def test_two_factors_are_the_password_and_either_code(faits: tuple[Facteur, ...], totp: bool, expected: Etape) -> None:
-    assert etape(2, *faits, totp=totp) is expected
+def test_after_the_password_the_person_chooses_among_the_means_it_has(
+    enroles: set[Facteur], moyens: tuple[Facteur, ...]
+) -> None:
+    assert parcours(2, enroles=frozenset(enroles)).moyens == moyens
+    for moyen in moyens:
+        done = parcours(2, moyen, enroles=frozenset(enroles))
+        assert (done.etape, done.moyens) == (Etape.TERMINEE, ())
 
 
 @pytest.mark.parametrize(
-    ("faits", "totp", "expected"),
+    ("faits", "enroles", "moyens"),
     [
-        ((), True, Etape.TOTP),
-        ((TOTP,), True, Etape.COURRIEL),
-        ((MAIL,), True, Etape.TOTP),
-        ((TOTP, MAIL), True, Etape.TERMINEE),
-        ((), False, Etape.COURRIEL),
-        ((MAIL,), False, Etape.ENROLEMENT),
-        ((SECOURS,), True, Etape.COURRIEL),
-        ((SECOURS,), False, Etape.COURRIEL),
-        ((SECOURS, MAIL), True, Etape.TERMINEE),
-        ((SECOURS, MAIL), False, Etape.TERMINEE),
-        ((TOTP, SECOURS), True, Etape.TERMINEE),
+        # Whatever comes first, the other may be anything once one of the two is strong.
+        ((), {TOTP}, (TOTP, MAIL)),
+        ((TOTP,), {TOTP}, (MAIL,)),
+        ((TOTP,), {TOTP, SMS, SECOURS}, (MAIL, SMS, SECOURS)),
+        # « at least one of which is neither e-mail nor SMS »: after one of these, only a strong one.
+        ((MAIL,), {TOTP}, (TOTP,)),
+        ((MAIL,), {TOTP, SMS}, (TOTP,)),
+        ((SMS,), {TOTP, SMS}, (TOTP,)),
+        ((MAIL,), {SMS, SECOURS}, (SECOURS,)),
+        ((MAIL,), {CLE}, (CLE,)),
+        # Each means once: a second recovery code is no third factor.
+        ((SECOURS,), {TOTP, SECOURS}, (MAIL, TOTP)),
+        ((SECOURS,), {SECOURS}, (MAIL,)),
+        # A key that did not check who holds it is one factor; one that did is two.
+        ((CLE,), {CLE}, (MAIL,)),
+        ((CLE, VERIFICATION), {CLE, TOTP}, ()),
+        ((TOTP, MAIL), {TOTP}, ()),
+        ((SECOURS, MAIL), {SECOURS}, ()),
+        ((SECOURS, MAIL), set(), ()),
+        ((TOTP, SECOURS), {TOTP, SECOURS}, ()),
     ],
 )
-def test_three_factors_are_the_password_and_both_codes(faits: tuple[Facteur, ...], totp: bool, expected: Etape) -> None:
-    assert etape(3, *faits, totp=totp) is expected
+def test_three_factors_are_the_password_and_two_others_of_which_one_is_strong(
+    faits: tuple[Facteur, ...], enroles: set[Facteur], moyens: tuple[Facteur, ...]
+) -> None:
+    here = parcours(3, *faits, enroles=frozenset(enroles))
+    assert here.moyens == moyens
+    assert here.etape is (Etape.MOYEN if moyens else Etape.TERMINEE)
+
+
+@pytest.mark.parametrize("faits", [(MAIL,), (MAIL, SMS), (SMS,)])
+def test_mail_and_sms_alone_lead_an_administrator_to_enrol_a_means_and_never_further(
+    faits: tuple[Facteur, ...],
+) -> None:
+    for decline in (False, True):
+        assert parcours(3, *faits, enroles=frozenset({SMS}), decline=decline).etape is Etape.ENROLEMENT
+
+
+def test_a_verified_key_without_a_password_is_two_factors_and_an_administrator_adds_one() -> None:
+    shown = frozenset({CLE, VERIFICATION})
+    for requis, etape in ((2, Etape.TERMINEE), (3, Etape.MOYEN)):
+        assert Parcours(requis=requis, faits=shown, enroles=frozenset({CLE}), premiere=False).etape is etape
 
 
 @pytest.mark.parametrize("requis", [2, 3])
-def test_an_application_is_never_enrolled_on_the_password_alone(requis: int) -> None:
-    assert etape(requis, totp=False, premiere=True) is Etape.COURRIEL
+def test_a_means_is_never_enrolled_on_the_password_alone(requis: int) -> None:
+    first = parcours(requis, premiere=True)
+    assert (first.etape, first.moyens) == (Etape.MOYEN, (MAIL,))
 
 
 def test_an_application_is_proposed_once_and_may_be_put_off() -> None:
-    assert etape(2, MAIL, totp=False, premiere=True) is Etape.ENROLEMENT_PROPOSE
-    assert etape(2, MAIL, totp=False, premiere=True, decline=True) is Etape.TERMINEE
-    assert etape(2, MAIL, totp=False, premiere=False) is Etape.TERMINEE
+    assert parcours(2, MAIL, premiere=True).etape is Etape.ENROLEMENT_PROPOSE
+    assert parcours(2, MAIL, premiere=True, decline=True).etape is Etape.TERMINEE
+    assert parcours(2, MAIL).etape is Etape.TERMINEE
 
 
-def test_an_administrator_cannot_put_the_application_off() -> None:
-    assert etape(3, MAIL, totp=False, decline=True) is Etape.ENROLEMENT
+@pytest.mark.parametrize("held", sorted(ENROLES))
+def test_who_has_a_key_or_an_application_is_not_proposed_another(held: Facteur) -> None:
+    assert parcours(2, MAIL, enroles=frozenset({held}), premiere=True).etape is Etape.TERMINEE
 
 
 def test_the_claims_say_which_factors_and_how_many() -> None:
     shown = frozenset({MAIL, PWD, TOTP})
     assert (acr(shown), amr(shown)) == ("3", ("pwd", "otp", "email"))
+    assert amr(frozenset(Facteur)) == ("pwd", "hwk", "mfa", "otp", "email", "sms", "recovery")
 
 
 @given(
     requis=st.sampled_from((2, 3)),
-    faits=st.frozensets(st.sampled_from((TOTP, MAIL, SECOURS))),
-    totp=st.booleans(),
+    enroles=st.frozensets(st.sampled_from(MOYENS)),
+    verifies=st.booleans(),
     premiere=st.booleans(),
     decline=st.booleans(),
+    data=st.data(),
 )
-def test_no_sign_in_ends_with_fewer_factors_than_its_roles_ask_and_each_has_a_next_step(
-    requis: int, faits: frozenset[Facteur], totp: bool, premiere: bool, decline: bool
+def test_whatever_is_chosen_each_sign_in_ends_with_the_factors_that_its_roles_ask(
+    requis: int,
+    enroles: frozenset[Facteur],
+    verifies: bool,
+    premiere: bool,
+    decline: bool,
+    data: st.DataObject,
 ) -> None:
-    shown = faits if totp else faits - {TOTP}
-    steps = 0
-    while (asked := etape(requis, *shown, totp=totp, premiere=premiere, decline=decline)) is not Etape.TERMINEE:
-        steps += 1
-        assert steps <= 3, "the person is asked without end"
-        match asked:
-            case Etape.TOTP | Etape.TOTP_OU_COURRIEL:
-                assert totp
-                shown |= {TOTP}
-            case Etape.COURRIEL:
-                shown |= {MAIL}
-            case Etape.ENROLEMENT | Etape.ENROLEMENT_PROPOSE:
-                assert shown & {MAIL, SECOURS}
-                totp, shown = True, shown | {TOTP}
+    shown = frozenset[Facteur]()
+    for _ in range(5):
+        here = parcours(requis, *shown, enroles=enroles, premiere=premiere, decline=decline)
+        if here.etape is Etape.TERMINEE:
+            break
+        if here.etape is Etape.MOYEN:
+            chosen = data.draw(st.sampled_from(here.moyens))
+            assert chosen not in shown
+            shown |= {chosen, VERIFICATION} if chosen is CLE and verifies else {chosen}
+        else:
+            assert shown, "a means is enrolled after a second factor only"
+            enroles, shown = enroles | {TOTP}, shown | {TOTP}
+    else:
+        pytest.fail("the person is asked without end")
     assert len({PWD, *shown}) >= requis
+    assert requis < 3 or shown & FORTS

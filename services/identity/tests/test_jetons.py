@@ -17,6 +17,7 @@ from proto.identity.v1 import habilitations_pb2
 from services.identity.deps import Deps, make_deps
 from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.courriels import CourrielPris
+from services.identity.domain.facteurs import Facteur
 from services.identity.domain.liens import LienInvalide
 from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.connexions import ESSAIS_PAR_CODE
@@ -183,9 +184,9 @@ async def test_one_mailed_code_shown_as_often_at_once_as_it_may_be_tried_succeed
 ) -> None:
     someone = await identity.account(GESTIONNAIRE, totp=False)
     secret = await _password(identity.deps, someone)
-    await send_code(identity.deps, secret)
+    await send_code(identity.deps, secret, Facteur.COURRIEL)
     code = await someone.browser().boite.code_after(someone.personne.courriel, 0)
-    attempts = [show_code(instances[n % 2], secret, code) for n in range(ESSAIS_PAR_CODE)]
+    attempts = [show_code(instances[n % 2], secret, code, Facteur.COURRIEL) for n in range(ESSAIS_PAR_CODE)]
     # Whoever comes after finds a code that was used, or a sign-in that has gone on.
     assert await successes(attempts, CodeRefuse, ConnexionExpiree) == 1
 

@@ -1,6 +1,7 @@
 """Signing in: the password, then the other factors, then a session (domaine.md §3)."""
 
 import asyncio
+import hmac
 from dataclasses import dataclass
 
 from opentelemetry import metrics
@@ -12,13 +13,14 @@ from services.identity.deps import Deps
 from services.identity.domain import mots_de_passe
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
-from services.identity.domain.facteurs import Etape, Parcours, acr, amr, required_factors
+from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.domain.tentatives import MOTS_DE_PASSE
 from services.identity.store.comptes import find_compte
 from services.identity.store.connexions import DUREE, Connexion
 from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Facteurs, find_facteurs, replace_hash
+from services.identity.store.secours import count_left
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.comptes import fingerprint
@@ -133,19 +135,50 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
     """
     if connexion is None:
         raise ConnexionExpiree
-    compte, facteurs = await asyncio.gather(
-        find_compte(deps.database, connexion.compte), find_facteurs(deps.database, connexion.compte)
+    compte, facteurs, secours = await asyncio.gather(
+        find_compte(deps.database, connexion.compte),
+        find_facteurs(deps.database, connexion.compte),
+        count_left(deps.database, connexion.compte),
     )
     if compte is None or facteurs is None or not compte.actif:
         raise ConnexionExpiree
+    held = {
+        Facteur.TOTP: facteurs.totp is not None,
+        Facteur.SMS: has_proved_mobile(deps, compte, facteurs),
+        Facteur.SECOURS: secours > 0,
+    }
     parcours = Parcours(
         requis=required_factors(compte.roles, a_trois=deps.a_trois_facteurs),
         faits=connexion.faits,
-        totp=facteurs.totp is not None,
+        enroles=frozenset(moyen for moyen, has in held.items() if has),
         premiere=facteurs.connecte_le is None,
         enrolement_decline=connexion.enrolement_decline,
     )
     return EnCours(connexion, compte, facteurs, parcours)
+
+
+def has_proved_mobile(deps: Deps, compte: Compte, facteurs: Facteurs) -> bool:
+    """Whether a code can be sent by SMS, to a number that is the account's and was proved to be."""
+    if not deps.sms or compte.mobile is None or facteurs.mobile_valide is None:
+        return False
+    return hmac.compare_digest(facteurs.mobile_valide, mobile_fingerprint(deps, compte.mobile))
+
+
+def mobile_fingerprint(deps: Deps, mobile: str) -> str:
+    """What stands for a mobile number wherever it need not be read."""
+    return deps.trousseau.empreinte("mobile", mobile)
+
+
+async def find_asking(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
+    """The sign-in of that cookie, where `moyen` may be shown now.
+
+    Raises:
+        ConnexionExpiree: it may not, or see `find_in_progress`.
+    """
+    en_cours = await find_in_progress(deps, secret)
+    if moyen not in en_cours.parcours.moyens:
+        raise ConnexionExpiree
+    return en_cours
 
 
 async def find_at(deps: Deps, secret: str, *etapes: Etape) -> EnCours:

@@ -1,18 +1,21 @@
-"""The factors after the password: an application's code, a code by e-mail (domaine.md §3)."""
+"""The factors after the password: an application's code, a code by e-mail or by SMS (domaine.md §3)."""
 
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from kit.errors import Refusal
 from services.identity.condensats import condensat
-from services.identity.courrier import new_envoi
+from services.identity.courrier import new_envoi, new_sms
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
+from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur
-from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS
-from services.identity.mfa import courriel, totp
+from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS, sms_of_all
+from services.identity.mfa import courriel, sms, totp
 from services.identity.store.connexions import CodeEnvoye
+from services.identity.store.envois import Envoi
 from services.identity.store.facteurs import Totp, use_totp_step
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
@@ -20,11 +23,13 @@ from services.identity.usecases.connexion import (
     SIGN_INS,
     ConnexionExpiree,
     EnCours,
+    find_asking,
     find_at,
     find_in_progress,
+    mobile_fingerprint,
     with_account,
 )
-from services.identity.usecases.tentatives import TropDEssais, require_try
+from services.identity.usecases.tentatives import TropDEnvois, TropDEssais, require_try
 
 _ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
 """Steps that come after a second factor only: a stolen password enrols nothing."""
@@ -55,35 +60,27 @@ REFUS = (CodeRefuse, EnvoiTropRecent, TropDEssais)
 """What a person may be told on the page of a code, where it goes on."""
 
 
-async def send_code(deps: Deps, secret: str) -> EnCours:
-    """Send a new code by e-mail, in place of the last one; on return it is on disk, and will leave.
+async def send_code(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
+    """Send a new code by e-mail or by SMS, in place of the last one; on return it is on disk, and will leave.
 
     Raises:
-        EnvoiTropRecent: one was sent less than thirty seconds ago.
-        TropDEssais: too many were sent to this account within the hour.
-        ConnexionExpiree: see `find_at`.
+        EnvoiTropRecent: one was sent that way less than thirty seconds ago.
+        TropDEnvois: too many were sent to this account or number within the hour, or too many SMS to everyone.
+        ConnexionExpiree: see `find_asking`.
     """
-    en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
-    await require_try(deps, _sending(en_cours), ENVOIS)
+    en_cours = await find_asking(deps, secret, moyen)
+    await _require_sending(deps, en_cours, moyen)
     code = courriel.new_code()
 
     async def body(work: Work) -> bool:
         now = deps.clock()
         kept = CodeEnvoye(
-            empreinte=_fingerprint(deps, en_cours, code), envoye_le=now, expire_le=now + courriel.VALIDITE
+            empreinte=_fingerprint(deps, en_cours, moyen, code), envoye_le=now, expire_le=now + courriel.VALIDITE
         )
         recent = now - courriel.ENTRE_DEUX_ENVOIS
-        if not await work.connexions.set_code(en_cours.connexion.condensat, kept, now=now, not_since=recent):
+        if not await work.connexions.set_code(en_cours.connexion.condensat, moyen, kept, now=now, not_since=recent):
             return False
-        await work.send(
-            new_envoi(
-                deps.vault,
-                courriel.letter(en_cours.compte.prenom, code),
-                destinataire=en_cours.compte.courriel,
-                now=now,
-                validite=courriel.VALIDITE,
-            )
-        )
+        await work.send(_message(deps, en_cours.compte, moyen, code, now=now))
         return True
 
     if not await deps.transact(body):
@@ -92,24 +89,44 @@ async def send_code(deps: Deps, secret: str) -> EnCours:
     return await find_in_progress(deps, secret)
 
 
-async def show_code(deps: Deps, secret: str, code: str) -> EnCours:
-    """Prove oneself by the e-mailed code.
+def _message(deps: Deps, compte: Compte, moyen: Facteur, code: str, *, now: datetime) -> Envoi:
+    if moyen is Facteur.SMS:
+        assert compte.mobile is not None  # noqa: S101 - who has none is not asked for a code by SMS
+        return new_sms(deps.vault, sms.text(code), numero=compte.mobile, now=now, validite=courriel.VALIDITE)
+    lettre = courriel.letter(compte.prenom, code)
+    return new_envoi(deps.vault, lettre, destinataire=compte.courriel, now=now, validite=courriel.VALIDITE)
+
+
+async def _require_sending(deps: Deps, en_cours: EnCours, moyen: Facteur) -> None:
+    """Count a code about to be sent; an SMS costs money, and may wake somebody else: it counts for its number, and for
+    everyone.
+    """
+    counted = {_sending(en_cours, moyen): ENVOIS}
+    if moyen is Facteur.SMS and en_cours.compte.mobile is not None:
+        counted[f"sms/{mobile_fingerprint(deps, en_cours.compte.mobile)}"] = ENVOIS
+        counted["sms/plateforme"] = sms_of_all(deps.sms_par_heure)
+    for key, regle in counted.items():
+        await require_try(deps, key, regle, refus=TropDEnvois)
+
+
+async def show_code(deps: Deps, secret: str, code: str, moyen: Facteur) -> EnCours:
+    """Prove oneself by the code that was sent by `moyen`.
 
     Raises:
         CodeRefuse: it is wrong, was used, has expired, or was tried five times.
         TropDEssais: too many codes were tried for this account.
-        ConnexionExpiree: see `find_at`.
+        ConnexionExpiree: see `find_asking`.
     """
-    en_cours = await find_at(deps, secret, Etape.COURRIEL, Etape.TOTP_OU_COURRIEL)
+    en_cours = await find_asking(deps, secret, moyen)
     async with judged(deps, en_cours):
         now, id = deps.clock(), en_cours.connexion.condensat
-        expected = await deps.connexions.try_code(id, now=now)
-        if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, _digits(code))):
+        expected = await deps.connexions.try_code(id, moyen, now=now)
+        if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, moyen, _digits(code))):
             raise CodeRefuse
-        used = await deps.connexions.use_code(id, expected, now=now)
+        used = await deps.connexions.use_code(id, moyen, expected, now=now)
         if used is None:
             raise CodeRefuse
-    await deps.tentatives.forgive(_sending(en_cours))
+    await deps.tentatives.forgive(_sending(en_cours, moyen))
     return await with_account(deps, used)
 
 
@@ -119,9 +136,9 @@ async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
     Raises:
         CodeRefuse: it is wrong, or was used.
         TropDEssais: too many codes were tried for this account.
-        ConnexionExpiree: see `find_at`.
+        ConnexionExpiree: see `find_asking`.
     """
-    en_cours = await find_at(deps, secret, Etape.TOTP, Etape.TOTP_OU_COURRIEL)
+    en_cours = await find_asking(deps, secret, Facteur.TOTP)
     async with judged(deps, en_cours):
         enrolled = en_cours.facteurs.totp
         if enrolled is None:
@@ -208,13 +225,13 @@ async def judged(deps: Deps, en_cours: EnCours) -> AsyncIterator[None]:
     await deps.tentatives.forgive(key)
 
 
-def _sending(en_cours: EnCours) -> str:
-    return f"envoi/{en_cours.compte.id}"
+def _sending(en_cours: EnCours, moyen: Facteur) -> str:
+    return f"envoi-{moyen}/{en_cours.compte.id}"
 
 
-def _fingerprint(deps: Deps, en_cours: EnCours, code: str) -> str:
-    """Six digits are too few for a bare hash: the fingerprint needs our key, and is of this sign-in only."""
-    return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{code}")
+def _fingerprint(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str) -> str:
+    """Six digits are too few for a bare hash: the fingerprint needs our key, and is of this sign-in and means only."""
+    return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{moyen}/{code}")
 
 
 def _digits(code: str) -> str:

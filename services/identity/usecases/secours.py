@@ -11,7 +11,7 @@ from services.identity.mfa import secours
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress, with_account
+from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_asking, with_account
 from services.identity.usecases.jetons import Connecte, is_enough
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 
@@ -75,9 +75,7 @@ async def show_recovery_code(deps: Deps, secret: str, code: str) -> EnCours:
         TropDEssais: too many codes were tried for this account.
         ConnexionExpiree: there is no sign-in at such a step, or no more.
     """
-    en_cours = await find_in_progress(deps, secret)
-    if not en_cours.parcours.accepte_secours:
-        raise ConnexionExpiree
+    en_cours = await find_asking(deps, secret, Facteur.SECOURS)
     compte, id = en_cours.compte, en_cours.connexion.condensat
     empreinte = _fingerprint(deps, compte.id, code)
 

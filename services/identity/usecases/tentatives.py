@@ -28,6 +28,13 @@ class TropDeDemandes(TropDEssais):
     quoi = "Trop de demandes ont été faites"
 
 
+class TropDEnvois(TropDEssais):
+    """Too many codes sent in too little time."""
+
+    code = "TROP_D_ENVOIS"
+    quoi = "Trop de codes ont été envoyés"
+
+
 def _in_paris(moment: datetime) -> str:
     local = moment.astimezone(_PARIS)
     return f"{local:%H h %M} le {local:%d/%m/%Y}"
