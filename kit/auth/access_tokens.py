@@ -157,8 +157,8 @@ class TokenVerifier:
         self._good[value] = (time.monotonic() + _REMEMBERED_SECONDS, token)
         return token
 
-    async def verify_machine(self, value: str, *, flux: str) -> MachineToken:
-        """Check the token of a machine, for one flow.
+    async def verify_machine(self, value: str, *, flux: str | None = None) -> MachineToken:
+        """Check the token of a machine, for one flow; without one, whichever it has.
 
         Raises:
             Unauthenticated: it is not valid, or is a person's.
@@ -173,7 +173,7 @@ class TokenVerifier:
         )
         if _text(claims, "sub") != token.client_id or not _OF_A_PERSON.isdisjoint(claims):
             raise Unauthenticated
-        if flux not in token.scope:
+        if flux is not None and flux not in token.scope:
             raise Forbidden("Ce système n'a pas accès à ce flux : demandez-le à l'équipe nationale.")
         return token
 

@@ -20,6 +20,7 @@ from services.identity.courrier import Courrier
 from services.identity.deps import make_deps
 from services.identity.oidc import routes as oidc
 from services.identity.oidc.clients import load_clients
+from services.identity.oidc.deconnexions import Avertisseur
 from services.identity.oidc.serveur import Serveur
 from services.identity.origine import Origine
 from services.identity.pages import routes as pages
@@ -83,6 +84,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
             courrier.run,
             Battements.of(settings, database, deps.trousseau).run,
             Scelleur(deps=deps).run,
+            Avertisseur.of(deps, clients, issuer=settings.identity_url).run,
             Consumer.of(settings, subscriptions(database), service="identity").run,
         ],
         closers=[close],

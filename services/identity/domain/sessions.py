@@ -10,6 +10,8 @@ DUREE_DEMANDE = timedelta(minutes=1)
 DUREE_DEMANDE_OUVERTE = timedelta(minutes=20)
 """≈ ours: once it has, longer than the fifteen minutes that a sign-in may take."""
 DUREE_JETON_D_ACCES = timedelta(minutes=10)
+DUREE_JETON_DE_DECONNEXION = timedelta(minutes=2)
+"""OpenID Connect Back-Channel Logout 1.0 §2.4: « preferably at most two minutes »."""
 ACTE_SENSIBLE = timedelta(minutes=10)
 """« always before a sensitive act older than 10 minutes » (domaine.md §3)."""
 
@@ -41,8 +43,9 @@ class Session:
 class Famille:
     """What one authorization gave one client: refresh tokens that succeed each other, and access tokens.
 
-    Its id is the claim `sid`. It ends with the browser's session, or alone when one of its tokens is used twice: a
-    client that lost an answer then signs in again by `prompt=none`, for the browser's session goes on.
+    Its id is the claim `sid`; `avertir` says that its client wants to be told of its end. It ends with the browser's
+    session, or alone when one of its tokens is used twice: a client that lost an answer then signs in again by
+    `prompt=none`, for the browser's session goes on.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Famille:
     preuve: Preuve
     expire_le: datetime
     fin_le: datetime | None = None
+    avertir: bool = False
 
     def is_alive(self, now: datetime) -> bool:
         return self.fin_le is None and now < self.expire_le

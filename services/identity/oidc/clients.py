@@ -30,6 +30,8 @@ class Declaration(BaseModel):
     scopes: tuple[str, ...] = Field(min_length=1)
     boucle_locale: bool = False
     par_obligatoire: bool = False
+    backchannel_logout_uri: str | None = None
+    introspection: tuple[str, ...] = ()
     machine: bool = False
     cles: Path | None = None
     jwks: dict[str, Any] | None = None
@@ -39,11 +41,14 @@ class Declaration(BaseModel):
     @classmethod
     def _check_uris(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for uri in value:
-            parts = urlsplit(uri)
-            if parts.fragment or not parts.hostname or "*" in uri:
-                raise ValueError(f"{uri!r}: expected an absolute address, without fragment or wildcard")
-            if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-                raise ValueError(f"{uri!r}: only https, or http on the loopback address")
+            _check_uri(uri)
+        return value
+
+    @field_validator("backchannel_logout_uri")
+    @classmethod
+    def _check_logout_uri(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_uri(value)
         return value
 
     @field_validator("scopes")
@@ -65,18 +70,30 @@ class Declaration(BaseModel):
     def _check_kind(self) -> Self:
         if self.cles is not None and self.jwks is not None:
             raise ValueError("cles, jwks: one of them, not both")
+        if self.introspection and self.cles is None and self.jwks is None:
+            raise ValueError("introspection: who asks about tokens proves itself by a key (cles, or jwks)")
         if not self.machine:
             if not self.redirect_uris:
                 raise ValueError("redirect_uris: an application that signs people in has one")
             if set(self.scopes) & set(FLUX):
                 raise ValueError("scopes: that of a flow is for a machine")
-        elif self.redirect_uris or self.post_logout_redirect_uris or self.par_obligatoire:
-            raise ValueError("redirect_uris, par_obligatoire: a machine signs nobody in")
+        elif (
+            self.redirect_uris or self.post_logout_redirect_uris or self.par_obligatoire or self.backchannel_logout_uri
+        ):
+            raise ValueError("redirect_uris and what goes with them: a machine signs nobody in")
         elif len(self.scopes) != 1 or self.scopes[0] not in FLUX:
             raise ValueError("scopes: a machine has exactly one, of a flow")
         elif self.cles is None and self.jwks is None:
             raise ValueError("cles: a machine proves itself by a key: name its file, or put it in jwks")
         return self
+
+
+def _check_uri(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.fragment or not parts.hostname or "*" in uri:
+        raise ValueError(f"{uri!r}: expected an absolute address, without fragment or wildcard")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError(f"{uri!r}: only https, or http on the loopback address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +192,9 @@ def load_clients(path: Path, *, demonstration: bool, cles: Path) -> Clients:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SystemExit(f"setting IDENTITY_CLIENTS: {path} cannot be read: {error}") from None
     clients = {id: _client(id, declared, cles) for id, declared in content.items()}
+    for id, client in clients.items():
+        if unknown := sorted(set(client.declaration.introspection) - set(clients)):
+            raise SystemExit(f"setting IDENTITY_CLIENTS: {id}.introspection: no such client: {', '.join(unknown)}")
     known = sorted(id for id, client in clients.items() if client.declaration.demonstration)
     if known and not demonstration:
         raise SystemExit(f"setting IDENTITY_CLIENTS: {', '.join(known)}: demonstration clients are for MODE=local only")

@@ -156,6 +156,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
             scope=emis.scope,
             preuve=emis.preuve,
             expire_le=emis.preuve.le + self.deps.duree_session,
+            avertir=self.client.declaration.backchannel_logout_uri is not None,
         )
         try:
             await exchange_code(self.deps, emis.condensat, famille, condensat(self._refresh_token))

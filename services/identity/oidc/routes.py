@@ -15,6 +15,7 @@ from kit.mongo.connection import is_away
 from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.clients import FLUX, SCOPES, Clients, origins
 from services.identity.oidc.demandes import Depot
+from services.identity.oidc.introspection import Introspection
 from services.identity.oidc.serveur import PROMPTS, Revocation, Serveur
 from services.identity.store.comptes import find_compte
 from services.identity.usecases.lectures import principal_of
@@ -36,6 +37,11 @@ def metadata(issuer: str) -> dict[str, object]:
         "revocation_endpoint": f"{issuer}/revoke",
         "pushed_authorization_request_endpoint": f"{issuer}/par",
         "require_pushed_authorization_requests": False,
+        "introspection_endpoint": f"{issuer}/introspect",
+        "introspection_endpoint_auth_methods_supported": [METHOD],
+        "introspection_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "end_session_endpoint": f"{issuer}/logout",
         "scopes_supported": [*SCOPES, *FLUX],
         "response_types_supported": ["code"],
@@ -96,6 +102,9 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
     async def revoke(request: Request) -> Response:
         return await serveur.endpoint_response(Revocation(serveur), request)
 
+    async def introspect(request: Request) -> Response:
+        return await serveur.endpoint_response(Introspection(serveur), request)
+
     async def par(request: Request) -> Response:
         return await serveur.endpoint_response(Depot(serveur), request)
 
@@ -113,6 +122,7 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
         route("/.well-known/openid-configuration", discovery, "GET"),
         route("/jwks", jwks, "GET"),
         route("/token", token, "POST"),
+        route("/introspect", introspect, "POST"),
         route("/par", par, "POST"),
         route("/revoke", revoke, "POST"),
         route("/userinfo", userinfo, "GET", "POST"),

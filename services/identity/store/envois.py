@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pymongo import ReturnDocument
-
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.vault.sealing import Sealed
+from services.identity.store.attente import Attente
 
 ENVOIS = Collection(
     name="envois",
@@ -71,20 +70,19 @@ class Envois:
 
     async def take(self, *, now: datetime) -> Envoi | None:
         """The next message to try, which no other sender takes for a while; None when nothing waits."""
-        document: Document | None = await self.database[ENVOIS.name].find_one_and_update(
-            {"essayer_le": {"$lte": now}},
-            {"$set": {"essayer_le": now + _BAIL}, "$inc": {"essais": 1}},
-            sort=[("essayer_le", 1)],
-            return_document=ReturnDocument.AFTER,
-        )
+        document = await self._attente.take(now=now)
         return None if document is None else _envoi(document)
 
     async def postpone(self, id: str, until: datetime) -> None:
-        await self.database[ENVOIS.name].update_one({"_id": id}, {"$set": {"essayer_le": until}})
+        await self._attente.postpone(id, until)
 
     async def remove(self, id: str) -> None:
         """Forget a message that was sent, or that came too late."""
-        await self.database[ENVOIS.name].delete_one({"_id": id})
+        await self._attente.remove(id)
+
+    @property
+    def _attente(self) -> Attente:
+        return Attente(self.database, ENVOIS.name, _BAIL)
 
 
 def _envoi(document: Document) -> Envoi:

@@ -8,6 +8,7 @@ from kit.outbox.events import Event
 from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2
 from services.identity.domain.sessions import Famille, Preuve, Session
+from services.identity.store import deconnexions
 from services.identity.store.usage_unique import EXPIRATION
 
 _PREUVE = {"acr": "string", "amr": "array", "authentifie_le": "date"}
@@ -39,6 +40,7 @@ FAMILLES = Collection(
         "fin_le": ["date", "null"],
         "rotations": "int",
     },
+    optional={"avertir": "bool"},
     indexes=(Index(keys={"session": 1}), Index(keys={"compte": 1}), EXPIRATION),
     purpose="savoir quels jetons sont encore valables, et les révoquer",
     readers="identity ; les autres services par l'événement de révocation",
@@ -146,6 +148,7 @@ class Familles:
                 "expire_le": famille.expire_le,
                 "fin_le": None,
                 "rotations": 0,
+                "avertir": famille.avertir,
             },
             session=self.transaction.session,
         )
@@ -165,13 +168,15 @@ class Familles:
         await self._end({"compte": compte}, now)
 
     async def _end(self, whose: Document, now: datetime) -> int:
-        """End those that still live, and say so to every service; how many they were."""
+        """End those that still live, and tell every service and their clients; how many they were."""
         collection, session = self.transaction[FAMILLES.name], self.transaction.session
         ending = await collection.find({**whose, "fin_le": None}, session=session).to_list(None)
         ids = [row["_id"] for row in ending]
         await collection.update_many({"_id": {"$in": ids}}, {"$set": {"fin_le": now}}, session=session)
         for row in ending:
             self.transaction.publish(_revocation(row, self.generation))
+        told = [(row["client"], row["_id"]) for row in ending if row.get("avertir")]
+        await deconnexions.add(self.transaction, told, now=now)
         return len(ending)
 
 

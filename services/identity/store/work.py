@@ -17,6 +17,7 @@ from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
+from services.identity.store.deconnexions import DECONNEXIONS
 from services.identity.store.demandes import DEMANDES, Demandes
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.facteurs import FACTEURS, FacteursStore
@@ -40,6 +41,7 @@ LAYOUT = Layout(
         CODES,
         JETONS,
         DEMANDES,
+        DECONNEXIONS,
         PREUVES_VUES,
         SECOURS,
         TENTATIVES,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -10,10 +11,9 @@ import pytest
 
 from infra.local.connexion import Navigateur, Page, exchange
 from kit.http import open_client
-from kit.testing.serving import free_port, serve
-from services.identity.app import create_app
 from services.identity.condensats import condensat
-from services.identity.tests.conftest import Identity, answers
+from services.identity.tests.conftest import Identity
+from services.identity.tests.declarations import declaring
 from services.identity.tests.test_oidc import GESTIONNAIRE, GOOD, VERIFIER, ask, told
 
 pytestmark = pytest.mark.stack
@@ -153,17 +153,19 @@ async def test_a_request_pushed_in_the_address_instead_of_the_form_is_refused(id
     assert answer.status_code == 400
 
 
-async def test_a_client_may_be_declared_to_push_its_requests_always(identity: Identity, browser: Navigateur) -> None:
-    declared = identity.settings.identity_clients.read_text()
-    strict = identity.settings.cles_services / "clients-par.toml"
-    strict.write_text(declared.replace("boucle_locale = true", "boucle_locale = true\npar_obligatoire = true", 1))
-    changed = {"identity_clients": strict, "identity_grpc_port": free_port()}
-    async with serve(create_app(identity.settings.model_copy(update=changed))) as serving:
-        await answers(serving.url)
-        bare = await browser._http.get(f"{serving.url}/authorize", params=GOOD)
+async def test_a_client_may_be_declared_to_push_its_requests_always(
+    identity: Identity, browser: Navigateur, tmp_path: Path
+) -> None:
+    strict = (
+        'nom = "Stricte"\nredirect_uris = ["http://127.0.0.1/retour"]\nboucle_locale = true\nscopes = ["openid"]\n'
+        "par_obligatoire = true\ndemonstration = true"
+    )
+    async with declaring(identity, tmp_path, stricte=strict) as declared:
+        bare = await browser._http.get(f"{declared.url}/authorize", params=GOOD | {"client_id": "stricte"})
         assert told(bare)["error"] == "invalid_request"
-        brought = await pushed(serving.url)
-        assert "code" in told(await browser._http.get(f"{serving.url}/authorize", params=brought))
+        brought = (await pushed(declared.url, client_id="stricte")) | {"client_id": "stricte"}
+        # Cookies do not know ports: this provider is another one for them, and the same.
+        assert "code" in told(await browser._http.get(f"{declared.url}/authorize", params=brought))
 
 
 async def test_the_store_holds_no_suggested_address_in_clear(identity: Identity) -> None:

@@ -29,6 +29,12 @@ async def principal_of(deps: Deps, token: AccessToken) -> Principal:
     return Principal(compte=compte.id, session=token.sid, actif=compte.actif, roles=compte.roles, droits=compte.droits)
 
 
+async def is_active(deps: Deps, compte: str) -> bool:
+    """Whether the account is there, and active."""
+    found = await find_compte(deps.database, compte)
+    return found is not None and found.actif
+
+
 async def find_visible(deps: Deps, principal: Principal, id: str) -> Compte:
     """The account of that id.
 
