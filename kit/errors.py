@@ -5,6 +5,7 @@ who is asking (`Unauthenticated`, `Forbidden`) or about the platform (`Unavailab
 a bug: it is logged, and masked to the outside.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -47,9 +48,13 @@ class Unauthenticated(Exception):
 
 
 class Forbidden(Exception):
-    """A known caller without the right."""
+    """A known caller without the right.
+
+    `extensions` is what a program needs to know beside the code, to get it: public, as the message is.
+    """
 
     code: ClassVar[str] = "NON_AUTORISE"
+    extensions: ClassVar[Mapping[str, object]] = {}
 
     def __init__(
         self,

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import ClassVar
 
+from kit.errors import Forbidden
 from socle.rubriques import Niveau, Role, Rubrique
 
 type RegionLookup = Callable[[str], frozenset[str]]
@@ -69,12 +71,26 @@ class Lieu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preuve:
+    """How a person proved who it is: claims `acr` (how many different factors), `amr` (which), `auth_time`."""
+
+    acr: str
+    amr: tuple[str, ...]
+    le: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An account in a session of sign-in, with its roles and rights as last known."""
+    """An account in a session of sign-in, with its roles and rights as last known.
+
+    Args:
+        preuve: how it proved who it is; None proves nothing.
+    """
 
     compte: str
     session: str
     actif: bool
+    preuve: Preuve | None = None
     roles: tuple[RoleTenu, ...] = ()
     droits: tuple[Droit, ...] = ()
 
@@ -148,3 +164,39 @@ def _covers(role: RoleTenu, lieu: Lieu) -> bool:
     if role.region_academique is not None:
         return role.region_academique == lieu.region_academique
     return role.role is Role.ADMIN_NATIONAL
+
+
+ACTE_SENSIBLE = timedelta(minutes=10)
+"""« always before a sensitive act (rights, certification, signature, export of nominative lists) older than 10
+minutes » (domaine.md §3)."""
+_DEUX_FACTEURS = 2
+
+
+class PreuveInsuffisante(Forbidden):
+    """The act asks for a fuller or more recent proof: `extensions` says what to ask `/authorize` for (RFC 9470)."""
+
+    code: ClassVar[str] = "PREUVE_INSUFFISANTE"
+    extensions = {  # noqa: RUF012 - a constant, read by whoever answers
+        "acrValues": str(_DEUX_FACTEURS),
+        "maxAge": int(ACTE_SENSIBLE.total_seconds()),
+    }
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cette opération demande de confirmer qui vous êtes, par tous vos facteurs, depuis moins de dix minutes : "
+            "reconnectez-vous puis recommencez."
+        )
+
+
+def require_recent(principal: Principal, *, now: datetime) -> None:
+    """A sensitive act needs all the factors of the account, shown within ten minutes (domaine.md §3, ADR 032).
+
+    identity gives no token to who showed fewer factors than its roles ask for, but on a known device: its `acr` is 1.
+
+    Raises:
+        PreuveInsuffisante: the proof is older, or was spared.
+    """
+    preuve = principal.preuve
+    full = preuve is not None and preuve.acr.isdecimal() and int(preuve.acr) >= _DEUX_FACTEURS
+    if preuve is None or not full or now - preuve.le > ACTE_SENSIBLE:
+        raise PreuveInsuffisante

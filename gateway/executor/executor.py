@@ -11,7 +11,8 @@ from gateway.executor.subgraphs import SubgraphFailed, Subgraphs
 from gateway.planner.plan import Fetch, Plan
 from gateway.supergraph import Supergraph
 
-_KEPT_EXTENSIONS = ("code",)
+_KEPT_EXTENSIONS = ("code", "acrValues", "maxAge")
+"""What clients act on: the code, and what to ask the issuer for where a fuller proof is wanted (RFC 9470)."""
 
 
 @dataclass(slots=True)

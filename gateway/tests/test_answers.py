@@ -9,8 +9,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gateway.engine import Engine
+from gateway.executor.executor import _errors
 from gateway.executor.subgraphs import Subgraphs
 from gateway.limits import Limits
+from gateway.planner.plan import Fetch
 from gateway.refusals import RequestRefused
 from gateway.supergraph import Supergraph
 from gateway.tests.boutique import Boutique, free_port, never, open_boutique, serve
@@ -143,6 +145,14 @@ async def test_a_subgraphs_error_comes_with_its_place_in_our_answer_and_its_serv
     (error,) = answer["errors"]
     assert error["path"] == ["produits", 1, "moyenne"]
     assert error["extensions"]["service"] == "avis"
+
+
+def test_of_a_subgraphs_error_clients_are_told_what_they_act_on_and_nothing_else() -> None:
+    known = {"code": "PREUVE_INSUFFISANTE", "acrValues": "2", "maxAge": 600, "trace": "…"}
+    fetch = Fetch(number=0, subgraph="avis", operation="", keys=(), variables=())
+    ((error, path),) = list(_errors({"errors": [{"message": "Confirmez.", "extensions": known}]}, fetch))
+    assert path == []
+    assert error["extensions"] == {"code": "PREUVE_INSUFFISANTE", "acrValues": "2", "maxAge": 600, "service": "avis"}
 
 
 async def test_a_null_stays_where_there_may_be_one(engine: Engine) -> None:

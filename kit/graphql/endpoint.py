@@ -19,7 +19,7 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from kit.errors import PUBLIC_ERRORS, Unauthenticated, Unavailable
+from kit.errors import PUBLIC_ERRORS, Forbidden, Unauthenticated, Unavailable
 from kit.graphql.limits import MAX_CHARACTERS
 from kit.graphql.operations import Operations, TakeOperations
 from kit.logs import get_logger
@@ -145,7 +145,8 @@ def public_error(error: GraphQLError) -> Any:
         cause = Unavailable()
     shown: dict[str, Any] = {"message": "Erreur interne.", "extensions": {"code": "ERREUR_INTERNE"}}
     if isinstance(cause, PUBLIC_ERRORS):
-        shown = {"message": cause.message, "extensions": {"code": cause.code}}
+        more = cause.extensions if isinstance(cause, Forbidden) else {}
+        shown = {"message": cause.message, "extensions": {"code": cause.code, **more}}
     if error.locations:
         shown["locations"] = [location.formatted for location in error.locations]
     if error.path:

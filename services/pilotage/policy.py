@@ -5,7 +5,7 @@ from datetime import datetime
 
 from kit.errors import Forbidden, Unauthenticated
 from socle.academies import academie_of_uai, academies_of_region
-from socle.principal import Lieu, Principal
+from socle.principal import Lieu, Principal, require_recent
 from socle.rubriques import Niveau, Role, Rubrique
 
 
@@ -22,17 +22,20 @@ def require_read(principal: Principal | None) -> None:
         raise Forbidden
 
 
-def require_steer(principal: Principal | None) -> None:
-    """« everything that steers a campaign: calendar… »: the national team, and nobody else (domaine.md §1).
+def require_steer(principal: Principal | None, *, now: datetime) -> None:
+    """« everything that steers a campaign: calendar… »: the national team, and nobody else (domaine.md §1); a window
+    moves the whole campaign, and so is as sensitive an act as a signature (ADR 032).
 
     Raises:
         Unauthenticated: nobody is signed in.
         Forbidden: the account is not of the national team.
+        PreuveInsuffisante: see `require_recent`.
     """
     if principal is None:
         raise Unauthenticated
     if not principal.has_role(Role.ADMIN_NATIONAL):
         raise Forbidden("Seule l'équipe nationale modifie le calendrier : écrivez-lui pour demander un changement.")
+    require_recent(principal, now=now)
 
 
 def require_indicators(principal: Principal | None, uai: str, *, now: datetime) -> Principal:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from kit.clock import technical_clock
 from kit.errors import NotFound
 from kit.mongo import Transactor
 from services.pilotage import domain, policy
@@ -30,10 +31,10 @@ async def change_window(
     """Set a window of the nation.
 
     Raises:
-        Unauthenticated, Forbidden: not the national team.
+        Unauthenticated, Forbidden: not the national team, or proved too long ago.
         NotFound: no such session.
     """
-    policy.require_steer(principal)
+    policy.require_steer(principal, now=technical_clock())
     return await _change(transact, session, lambda held: held.change(fenetre))
 
 
@@ -43,11 +44,11 @@ async def override_window(
     """Give an académie its own window.
 
     Raises:
-        Unauthenticated, Forbidden: not the national team.
+        Unauthenticated, Forbidden: not the national team, or proved too long ago.
         NotFound: no such session.
         FenetreInconnue: the nation has no such window.
     """
-    policy.require_steer(principal)
+    policy.require_steer(principal, now=technical_clock())
     return await override_window_locally(transact, session, academie, fenetre)
 
 
@@ -69,10 +70,10 @@ async def withdraw_override(
     """Take an académie's own window away.
 
     Raises:
-        Unauthenticated, Forbidden: not the national team.
+        Unauthenticated, Forbidden: not the national team, or proved too long ago.
         NotFound: no such session.
     """
-    policy.require_steer(principal)
+    policy.require_steer(principal, now=technical_clock())
     return await _change(transact, session, lambda held: held.withdraw(academie, code))
 
 

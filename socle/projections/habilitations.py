@@ -7,7 +7,7 @@ it does not answer, reads go on with what is known, and whoever writes, exports 
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from kit.rpc.client import Peer, open_peer
 from kit.rpc.tls import channel_credentials
 from kit.settings import ServiceSettings
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
-from socle.principal import Principal
+from socle.principal import Preuve, Principal
 from socle.projections.rights_documents import read_droits, read_roles
 
 HABILITATIONS = projection(
@@ -121,13 +121,13 @@ def _datetime(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def _principal(compte: str, session: str, document: Document | None) -> Principal:
+def _principal(known: Principal, document: Document | None) -> Principal:
+    """Who calls, with the rights of that document."""
     if document is None or document.get(GONE):
         # Known to the issuer, not to us yet, or no more: nothing is allowed.
-        return Principal(compte=compte, session=session, actif=False)
-    return Principal(
-        compte=compte,
-        session=session,
+        return replace(known, actif=False, roles=(), droits=())
+    return replace(
+        known,
         actif=document["actif"],
         roles=read_roles(document["roles"]),
         droits=read_droits(document["droits"]),
@@ -188,7 +188,10 @@ class Acces:
         # A session that was opened after the backup is unknown to whoever could tell that it has ended.
         if revoked is not None or token.issued_at <= self._valid_from:
             raise Unauthenticated
-        principal = _principal(token.sub, token.sid, document)
+        # How it was proved is the same in all the tokens of a session: it is remembered with the rights.
+        preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time)
+        caller = Principal(compte=token.sub, session=token.sid, actif=False, preuve=preuve)
+        principal = _principal(caller, document)
         if not fresh:
             principal = await self._asked(principal)
         self._remember(key, now, principal)
@@ -238,13 +241,13 @@ class Acces:
         try:
             answer = await self.identity.call(stub.LireHabilitations, request, within=_ASK_SECONDS)
         except NotFound:
-            return _principal(principal.compte, principal.session, None)
+            return _principal(principal, None)
         except Unauthenticated as error:
             # It is the service that identity does not know: the person need not sign in again.
             raise Unavailable from error
         if not answer.session_active:
             raise Unauthenticated
-        return _principal(principal.compte, principal.session, _habilitations_document(answer.habilitations))
+        return _principal(principal, _habilitations_document(answer.habilitations))
 
 
 def open_acces(settings: ServiceSettings, database: Database, *, service: str) -> Acces:

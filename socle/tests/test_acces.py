@@ -21,7 +21,7 @@ from kit.rpc.client import open_peer
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
-from socle.principal import Lieu, Principal, RoleTenu
+from socle.principal import Lieu, Preuve, Principal, RoleTenu
 from socle.projections import habilitations
 from socle.projections.habilitations import FRESH, Acces
 from socle.rubriques import Niveau, Role, Rubrique
@@ -44,7 +44,11 @@ TOKEN = AccessToken(
 
 
 CHEF = Principal(
-    compte=TOKEN.sub, session=TOKEN.sid, actif=True, roles=(RoleTenu(role=Role.CHEF_ETABLISSEMENT, uai=ICI.uai),)
+    compte=TOKEN.sub,
+    session=TOKEN.sid,
+    actif=True,
+    preuve=Preuve(acr=TOKEN.acr, amr=TOKEN.amr, le=TOKEN.auth_time),
+    roles=(RoleTenu(role=Role.CHEF_ETABLISSEMENT, uai=ICI.uai),),
 )
 
 

@@ -1,11 +1,21 @@
 """What roles and rights allow (domaine.md §1 and §3)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from socle.academies import academies_of_region
-from socle.principal import Droit, Lieu, Principal, RoleTenu
+from socle.principal import (
+    ACTE_SENSIBLE,
+    Droit,
+    Lieu,
+    Preuve,
+    PreuveInsuffisante,
+    Principal,
+    RoleTenu,
+    require_recent,
+)
 from socle.rubriques import Niveau, Role, Rubrique
 
 NOW = datetime(2025, 1, 6, 9, tzinfo=UTC)
@@ -104,3 +114,23 @@ def test_the_establishments_of_a_right_are_those_of_roles_and_of_rights_still_va
         ),
     )
     assert principal.etablissements(Rubrique.ELEVES, Niveau.LECTURE, now=NOW) == {"0940001A", "0940002B"}
+
+
+@pytest.mark.parametrize("acr", ["2", "3"])
+def test_a_sensitive_act_is_done_for_ten_minutes_after_all_factors_were_shown(acr: str) -> None:
+    shown = Preuve(acr=acr, amr=("pwd", "otp"), le=NOW - timedelta(minutes=10))
+    require_recent(replace(who(), preuve=shown), now=NOW)
+    with pytest.raises(PreuveInsuffisante):
+        require_recent(replace(who(), preuve=shown), now=NOW + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("acr", ["1", "", "urn:exemple:fort", "²"])
+def test_a_sensitive_act_is_refused_to_who_was_spared_a_factor_or_proved_nothing_we_know(acr: str) -> None:
+    spared = Preuve(acr=acr, amr=("pwd",), le=NOW)
+    for preuve in (spared, None):
+        with pytest.raises(PreuveInsuffisante):
+            require_recent(replace(who(), preuve=preuve), now=NOW)
+
+
+def test_the_refusal_says_what_to_ask_the_issuer_for() -> None:
+    assert PreuveInsuffisante().extensions == {"acrValues": "2", "maxAge": ACTE_SENSIBLE // timedelta(seconds=1)}

@@ -275,3 +275,19 @@ async def test_what_offre_publishes_of_establishments_is_kept(identity: Identity
         return lieu is not None and (lieu.academie, lieu.region_academique) == ("creteil", "10")
 
     await eventually(kept)
+
+
+async def test_rights_are_given_and_taken_by_who_proved_itself_within_ten_minutes(identity: Identity) -> None:
+    administrator, user = await identity.account(ADMIN), await identity.account(GESTIONNAIRE)
+    good, key = await token(administrator), identity.deps.trousseau.signing_key
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
+    claims = jwt.decode(good, key, algorithms=["ES256"]).claims
+    for changed in ({"auth_time": claims["auth_time"] - 660}, {"acr": "1", "amr": ["pwd"]}):
+        weak = jwt.encode(header, claims | changed, key, algorithms=["ES256"])
+        for query, given in ((DONNER, entree(user, niveau="LECTURE")), (RETIRER, entree(user))):
+            answer = (await post(identity, weak, query, entree=given)).json()
+            assert answer["data"] is None
+            expected = {"code": "PREUVE_INSUFFISANTE", "acrValues": "2", "maxAge": 600}
+            assert answer["errors"][0]["extensions"] == expected
+    given = await data(identity, good, DONNER, entree=entree(user, niveau="LECTURE"))
+    assert given["donnerDroit"]["refus"] == []

@@ -15,7 +15,7 @@ from services.identity.store.work import Work
 from services.identity.usecases.audit import note, refusals_noted
 from services.identity.usecases.comptes import load
 from services.identity.usecases.lectures import find_visible
-from socle.principal import Droit, Lieu, Principal
+from socle.principal import Droit, Lieu, Principal, require_recent
 from socle.rubriques import Rubrique
 
 
@@ -34,6 +34,7 @@ async def give_right(deps: Deps, principal: Principal | None, compte: str, droit
 
     Raises:
         Unauthenticated, Forbidden: who asks may not manage that account's rights there.
+        PreuveInsuffisante: who asks proved itself too long ago, or with too little.
         NotFound: no such account or establishment is in sight.
         DroitNonDetenu: who asks does not hold it.
         DroitInvalide, CompteDesactive: it cannot be given.
@@ -58,6 +59,7 @@ async def take_right(deps: Deps, principal: Principal | None, vise: Vise) -> Com
 
     Raises:
         Unauthenticated, Forbidden: who asks may not manage that account's rights there.
+        PreuveInsuffisante: who asks proved itself too long ago, or with too little.
         NotFound: no such account or establishment is in sight.
     """
 
@@ -82,6 +84,7 @@ async def _change(
     giver = policy.require_active(principal)
     par, said = Partie.of(giver), {name: value for name, value in detail.items() if value}
     async with refusals_noted(deps, acte, par=par, uai=uai, detail={"compte": compte, **said}):
+        require_recent(giver, now=deps.clock())
         await find_visible(deps, giver, compte)
         lieu = await find_lieu(deps.database, uai)
         if lieu is None:

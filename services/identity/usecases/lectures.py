@@ -12,7 +12,7 @@ from services.identity.domain.comptes import Compte
 from services.identity.store.comptes import Perimetre, find_compte, list_users, select_compte
 from services.identity.store.etablissements import uais_of
 from services.identity.store.sessions import find_famille
-from socle.principal import Principal
+from socle.principal import Preuve, Principal
 
 
 async def principal_of(deps: Deps, token: AccessToken) -> Principal:
@@ -26,7 +26,14 @@ async def principal_of(deps: Deps, token: AccessToken) -> Principal:
     )
     if famille is None or compte is None or famille.compte != token.sub or not famille.is_alive(deps.clock()):
         raise Unauthenticated
-    return Principal(compte=compte.id, session=token.sid, actif=compte.actif, roles=compte.roles, droits=compte.droits)
+    return Principal(
+        compte=compte.id,
+        session=token.sid,
+        actif=compte.actif,
+        preuve=Preuve(acr=token.acr, amr=token.amr, le=token.auth_time),
+        roles=compte.roles,
+        droits=compte.droits,
+    )
 
 
 async def is_active(deps: Deps, compte: str) -> bool:

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from kit.clock import technical_clock
 from kit.consumer.loop import Consumer
 from kit.mongo import Database
 from kit.mongo.migrations import Layout, generation
@@ -15,7 +16,7 @@ from services.pilotage.store.calendriers import transactor
 from services.pilotage.tests.calendriers import DEROGER, QUERY, VOEUX, ask, wishes
 from services.pilotage.usecases import change_window, load_shipped
 from socle.fenetres import CodeFenetre, Fenetre
-from socle.principal import Principal, RoleTenu
+from socle.principal import Preuve, Principal, RoleTenu
 from socle.projections import calendrier
 from socle.rubriques import Role
 from socle.testing.rights import beat, grant, role
@@ -25,7 +26,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("shipped")]
 
 async def test_shipped_calendars_are_loaded_once_and_never_over_a_change(store: Database) -> None:
     transact = transactor(store, generation=await generation(store))
-    nation = Principal(compte="01N", session="01S", actif=True, roles=(RoleTenu(role=Role.ADMIN_NATIONAL),))
+    preuve = Preuve(acr="3", amr=("pwd", "otp", "email"), le=technical_clock())
+    roles = (RoleTenu(role=Role.ADMIN_NATIONAL),)
+    nation = Principal(compte="01N", session="01S", actif=True, preuve=preuve, roles=roles)
     later = Fenetre(code=CodeFenetre.INSCRIPTION_VOEUX, ouverture=date(2025, 1, 15), fermeture=date(2025, 3, 20))
     await change_window(transact, nation, 2025, later)
     changed = await store.calendriers.find({}).sort("_id", 1).to_list(None)
@@ -100,3 +103,17 @@ async def test_the_copy_of_the_others_is_the_calendar_itself(
     copied = await calendrier.Calendriers(database).get(2025)
     assert copied == calendrier.read_calendrier(2025, held)
     assert copied.fenetre(CodeFenetre.REMONTEE_SIECLE) is not None
+
+
+async def test_a_window_is_changed_by_who_proved_itself_within_ten_minutes_and_the_answer_says_so(
+    served: Serving, issuer: Issuer, store: Database
+) -> None:
+    await grant(store, "01NATION", role(Role.ADMIN_NATIONAL))
+    await beat(store)
+    now = int(technical_clock().timestamp())
+    for claims in ({"sid": "01ANCIENNE", "auth_time": now - 660}, {"sid": "01EPARGNEE", "acr": "1", "amr": ["pwd"]}):
+        answer = await ask(served, issuer.authorization(sub="01NATION", **claims), DEROGER, f=VOEUX)
+        assert answer["data"] is None
+        (error,) = answer["errors"]
+        assert error["extensions"] == {"code": "PREUVE_INSUFFISANTE", "acrValues": "2", "maxAge": 600}
+        assert "confirmer qui vous êtes" in error["message"]
