@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +11,9 @@ from pymongo.errors import DuplicateKeyError
 from ulid import ULID
 
 from kit.clock import technical_clock
+from kit.errors import Conflict
 from kit.mongo.collections import Collection, Database, Index
+from kit.mongo.transactions import Transaction
 from kit.vault.sealing import Sealed, Vault
 
 KEYS = Collection(
@@ -79,6 +82,27 @@ async def create_first_key(database: Database, vault: Vault, usage: str, clear: 
     except DuplicateKeyError:
         return False
     return True
+
+
+async def insert_key(transaction: Transaction, vault: Vault, usage: str, clear: bytes, *, rank: int) -> SealedKey:
+    """Keep a further key of a use, of that rank, if the transaction commits.
+
+    Raises:
+        Conflict: another process has just kept one of that rank.
+    """
+    id, now = str(ULID()), technical_clock()
+    sealed = vault.seal(clear, purpose=_purpose(usage, id))
+    row = {"_id": id, "usage": usage, "rang": rank, "scelle": sealed.document, "creee_le": now}
+    try:
+        await transaction[KEYS.name].insert_one(row, session=transaction.session)
+    except DuplicateKeyError as error:
+        raise Conflict("Une autre clé vient d'être créée : recommencez si elle ne suffit pas.") from error
+    return SealedKey(id=id, usage=usage, rank=rank, sealed=sealed, created_at=now)
+
+
+async def forget_keys(transaction: Transaction, ids: Sequence[str]) -> None:
+    """Forget keys that are of no use any more, if the transaction commits."""
+    await transaction[KEYS.name].delete_many({"_id": {"$in": list(ids)}}, session=transaction.session)
 
 
 def new_fingerprint_key() -> bytes:

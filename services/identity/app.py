@@ -84,6 +84,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
             courrier.run,
             Battements.of(settings, database, deps.trousseau).run,
             Scelleur(deps=deps).run,
+            deps.trousseau.follow,
             Avertisseur.of(deps, clients, issuer=settings.identity_url).run,
             Consumer.of(settings, subscriptions(database), service="identity").run,
         ],

@@ -50,8 +50,8 @@ class StarletteOAuth2Request(OAuth2Request):
         self._args = dict(query)
         self._form_fields = dict(form)
         self.payload = StarlettePayload(ImmutableMultiDict([*query.multi_items(), *form.multi_items()]))
-        self.spent: dict[str, float] = {}
-        """What this request used up by showing it, and until when (in seconds) it would have been believed."""
+        self.spent: dict[str, tuple[float, float]] = {}
+        """What this request used up by showing it: since when it exists, and until when it would be believed."""
         self.pushed: str | None = None
         """Under which name the server keeps it, where the client pushed it (RFC 9126)."""
 

@@ -1,5 +1,6 @@
 """The keys that identity makes for itself: those that sign tokens, and the one of fingerprints."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import override
@@ -7,20 +8,33 @@ from typing import override
 from joserfc.jwk import ECKey, KeySet
 
 from kit.auth.access_tokens import IssuerKeys
+from kit.clock import Clock, technical_clock
+from kit.logs import get_logger
 from kit.mongo import Database
+from kit.mongo.connection import is_away
 from kit.mongo.migrations import generation
 from kit.mongo.restoring import find_restoration
 from kit.vault.keys import (
     FINGERPRINTS,
     KeysMissing,
+    SealedKey,
     create_first_key,
     fingerprint,
     new_fingerprint_key,
     read_keys,
 )
 from kit.vault.sealing import Vault
+from services.identity.domain.cles import CleDeSignature, EtatCle, states
 
-_SIGNATURE = "SIGNATURE"
+SIGNATURE = "SIGNATURE"
+FOLLOWED_EVERY_SECONDS = 30.0
+
+_log = get_logger(__name__)
+
+
+def new_signing_key() -> bytes:
+    """A key that signs tokens, as it is kept."""
+    return ECKey.generate_key("P-256").as_der(private=True)
 
 
 @dataclass(slots=True)
@@ -29,17 +43,17 @@ class Trousseau:
 
     database: Database
     vault: Vault
+    clock: Clock = technical_clock
     generation: int = 0
     restaure_le: datetime | None = None
-    _signatures: list[ECKey] = field(default_factory=list)
+    _signatures: dict[CleDeSignature, ECKey] = field(default_factory=dict)
     _empreintes: bytes = b""
 
     async def create_missing(self) -> None:
         """Make the first key of each use where there is none; two processes at once make one."""
         held = {key.usage for key in await read_keys(self.database)}
-        if _SIGNATURE not in held:
-            signing = ECKey.generate_key("P-256")
-            await create_first_key(self.database, self.vault, _SIGNATURE, signing.as_der(private=True))
+        if SIGNATURE not in held:
+            await create_first_key(self.database, self.vault, SIGNATURE, new_signing_key())
         if FINGERPRINTS not in held:
             await create_first_key(self.database, self.vault, FINGERPRINTS, new_fingerprint_key())
 
@@ -53,15 +67,29 @@ class Trousseau:
         self.generation = await generation(self.database)
         restoration = await find_restoration(self.database)
         self.restaure_le = None if restoration is None else restoration.at
-        signatures: list[ECKey] = []
+        await self._read()
+        if not (self._signatures and self._empreintes):
+            raise KeysMissing("the store holds no keys yet: run `python -m services.identity creer-cles`")
+
+    async def follow(self) -> None:
+        """Read the keys again and again, for ever: one that another process announced is published here too."""
+        while True:
+            await asyncio.sleep(FOLLOWED_EVERY_SECONDS)
+            try:
+                await self._read()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                _log.warning("keys_not_read", error=type(error).__name__)
+
+    async def _read(self) -> None:
+        signatures: dict[CleDeSignature, ECKey] = {}
         for key in await read_keys(self.database):
-            if key.usage == _SIGNATURE:
-                signing = ECKey.import_key(key.open(self.vault), {"kid": key.id, "use": "sig", "alg": "ES256"})
-                signatures.append(signing)
+            if key.usage == SIGNATURE:
+                cle = CleDeSignature(key.id, key.created_at)
+                signatures[cle] = self._signatures.get(cle) or _open(key, self.vault)
             else:
                 self._empreintes = key.open(self.vault)
-        if not (signatures and self._empreintes):
-            raise KeysMissing("the store holds no keys yet: run `python -m services.identity creer-cles`")
         self._signatures = signatures
 
     def predates_restoration(self, moment: datetime) -> bool:
@@ -70,25 +98,34 @@ class Trousseau:
 
     @property
     def signing_key(self) -> ECKey:
-        """The key that signs from now on."""
-        return self._signatures[-1]
+        """The key that signs now."""
+        (current,) = [key for key, etat in self._states() if etat is EtatCle.COURANTE]
+        return current
 
     @property
-    def published(self) -> KeySet:
-        """Every key whose signatures are still believed; with their private halves."""
-        return KeySet(list(self._signatures))
+    def remembered(self) -> KeySet:
+        """The keys that tell whom an ID token of ours was about, however old; with their private halves."""
+        return KeySet([key for key, etat in self._states() if etat is not EtatCle.OUBLIABLE])
 
     def public_keys(self) -> dict[str, list[dict[str, str | list[str]]]]:
         """What `/jwks` answers."""
-        return {"keys": [key.as_dict(private=False) for key in self._signatures]}
+        return {"keys": [key.as_dict(private=False) for key, etat in self._states() if etat.publiee]}
 
     def verifying_key(self, kid: str) -> ECKey | None:
-        """The key of that id."""
-        return next((key for key in self._signatures if key.kid == kid), None)
+        """The key of that id, while what it signs is believed."""
+        return next((key for key, etat in self._states() if key.kid == kid and etat.publiee), None)
+
+    def _states(self) -> list[tuple[ECKey, EtatCle]]:
+        found = states(list(self._signatures), now=self.clock())
+        return [(key, found[cle.id]) for cle, key in self._signatures.items()]
 
     def empreinte(self, usage: str, value: str) -> str:
         """A fingerprint of a value for one use: the same each time, and meaningless to whoever has not the key."""
         return fingerprint(self._empreintes, usage, value)
+
+
+def _open(key: SealedKey, vault: Vault) -> ECKey:
+    return ECKey.import_key(key.open(vault), {"kid": key.id, "use": "sig", "alg": "ES256"})
 
 
 class OwnKeys(IssuerKeys):

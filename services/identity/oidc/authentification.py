@@ -42,7 +42,8 @@ class PrivateKeyJwt(JWTBearerClientAssertion):
         if request.form.get("client_id", client.id) != client.id:
             raise InvalidClientError(description="The assertion is of another client.")
         _, claims = self.extract_assertion(request.form["client_assertion"])
-        request.spent[f"assertion/{client.id}/{claims['jti']}"] = claims["exp"] + _LEEWAY_SECONDS
+        signed = claims.get("iat", claims["exp"] - _LONGEST_SECONDS - _LEEWAY_SECONDS)
+        request.spent[f"assertion/{client.id}/{claims['jti']}"] = (signed, claims["exp"] + _LEEWAY_SECONDS)
         return client
 
     @override

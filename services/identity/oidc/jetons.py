@@ -63,7 +63,7 @@ def _lifetime(_client: Client, _grant_type: str) -> int:
 def read_subject(value: str, trousseau: Trousseau, *, issuer: str, client: str) -> str | None:
     """The account that an ID token of ours for this client is about, expired or not; None when it is no such token."""
     try:
-        token = jwt.decode(value, trousseau.published, algorithms=[ALGORITHM])
+        token = jwt.decode(value, trousseau.remembered, algorithms=[ALGORITHM])
     except NOT_A_TOKEN:
         return None
     claims, audience = token.claims, token.claims.get("aud")

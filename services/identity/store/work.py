@@ -1,6 +1,6 @@
 """The whole of what identity keeps, and its transactions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -10,7 +10,8 @@ from kit.mongo.migrations import Layout
 from kit.mongo.restoring import finish_restoration
 from kit.outbox import rows
 from kit.outbox.events import Event
-from kit.vault.keys import KEYS
+from kit.vault.keys import KEYS, SealedKey, forget_keys, insert_key
+from kit.vault.sealing import Vault
 from kit.versions import Version
 from services.identity.store import effacement, envois
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
@@ -101,6 +102,15 @@ class Work:
     async def finish_restoration(self) -> None:
         """Note that all was done that a restoration asks for."""
         await finish_restoration(self._transaction)
+
+    async def add_key(self, vault: Vault, usage: str, clear: bytes, *, rank: int, forget: Sequence[str]) -> SealedKey:
+        """Keep a further key of that use, and forget those that are of none.
+
+        Raises:
+            Conflict: another process has just kept one of that rank.
+        """
+        await forget_keys(self._transaction, forget)
+        return await insert_key(self._transaction, vault, usage, clear, rank=rank)
 
     async def send(self, envoi: envois.Envoi) -> None:
         """Let a message be sent if this transaction commits."""
