@@ -14,6 +14,7 @@ from kit.outbox.relay import Relay
 from kit.rpc import server as rpc
 from kit.rpc.tls import server_credentials
 from kit.settings import Mode
+from services.identity import telechargements
 from services.identity.battements import Battements
 from services.identity.consumers import subscriptions
 from services.identity.courrier import Courrier
@@ -32,6 +33,7 @@ from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.cles import open_keys
 from services.identity.usecases.lectures import principal_of
+from socle.principal import Principal
 
 
 def create_app(settings: IdentitySettings) -> Starlette:
@@ -46,9 +48,12 @@ def create_app(settings: IdentitySettings) -> Starlette:
     serveur = Serveur(deps, clients, issuer=settings.identity_url)
     rpc_servers: list[grpc.aio.Server] = []
 
-    async def context(request: Request) -> Context:
+    async def caller(request: Request) -> Principal | None:
         token = await serveur.verifier.verify_header(request.headers.get("authorization"))
-        return Context(None if token is None else await principal_of(deps, token), deps)
+        return None if token is None else await principal_of(deps, token)
+
+    async def context(request: Request) -> Context:
+        return Context(await caller(request), deps)
 
     async def prepare() -> None:
         await open_keys(deps, local=local)
@@ -76,6 +81,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
         routes=[
             *oidc.routes(serveur, clients),
             *pages.routes(serveur, clients, secure=settings.secure),
+            *telechargements.routes(deps, caller, oidc.cross_origin(clients)),
             Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]),
         ],
         prepare=prepare,

@@ -1,8 +1,10 @@
 """The audit trail as a table that people open: csv and xlsx."""
 
+import asyncio
 import csv
-from collections.abc import AsyncIterable, Sequence
-from pathlib import Path
+import io
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from typing import IO
 from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
@@ -83,33 +85,59 @@ def _cells(lue: LigneLue) -> Sequence[str]:
     )
 
 
-async def write_csv(lignes: AsyncIterable[LigneLue], path: Path) -> int:
+_TOGETHER = 200
+"""Lines that are written at once, beside the loop that answers requests."""
+
+
+async def write_csv(lignes: AsyncIterable[LigneLue], file: IO[bytes]) -> int:
     """Write the lines as French spreadsheets open them (UTF-8 with its mark, semicolons); return how many."""
-    count = 0
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, delimiter=";")
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
+    try:
+        writer, count = csv.writer(text, delimiter=";"), 0
         writer.writerow(COLONNES)
-        async for lue in lignes:
+        async for some in _batches(lignes):
             # A cell that begins so would be computed by the spreadsheet.
-            writer.writerow([f"'{cell}" if cell.startswith(_FORMULES) else cell for cell in _cells(lue)])
-            count += 1
-    return count
+            rows = [[f"'{cell}" if cell.startswith(_FORMULES) else cell for cell in _cells(lue)] for lue in some]
+            await asyncio.to_thread(writer.writerows, rows)
+            count += len(rows)
+        return count
+    finally:
+        text.detach()
 
 
-async def write_xlsx(lignes: AsyncIterable[LigneLue], path: Path) -> int:
+async def write_xlsx(lignes: AsyncIterable[LigneLue], file: IO[bytes]) -> int:
     """Write the lines as a workbook of texts, where nothing is computed; return how many."""
     workbook, count = Workbook(write_only=True), 0
     sheet = workbook.create_sheet("Journal d'audit")
     sheet.freeze_panes = "A2"
     sheet.append(COLONNES)
-    async for lue in lignes:
-        row = [WriteOnlyCell(sheet, value=cell) for cell in _cells(lue)]
-        for cell in row:
-            cell.data_type = "s"
-        sheet.append(row)
-        count += 1
-    workbook.save(path)
+
+    def append(some: Sequence[LigneLue]) -> None:
+        for lue in some:
+            row = [WriteOnlyCell(sheet, value=cell) for cell in _cells(lue)]
+            for cell in row:
+                cell.data_type = "s"
+            sheet.append(row)
+
+    try:
+        async for some in _batches(lignes):
+            await asyncio.to_thread(append, some)
+            count += len(some)
+    finally:
+        # Whatever happened: it also removes the file in which the sheet was gathered.
+        await asyncio.to_thread(workbook.save, file)
     return count
+
+
+async def _batches(lignes: AsyncIterable[LigneLue]) -> AsyncIterator[Sequence[LigneLue]]:
+    some: list[LigneLue] = []
+    async for lue in lignes:
+        some.append(lue)
+        if len(some) == _TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 WRITERS = {"csv": write_csv, "xlsx": write_xlsx}

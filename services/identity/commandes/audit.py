@@ -106,6 +106,7 @@ def export_command(
     )
 
     async def body(deps: Deps) -> int:
-        return await WRITERS[kind](export(deps, OPERATEUR_LECTEUR, recherche), sortie)
+        with sortie.open("wb") as file:
+            return await WRITERS[kind](export(deps, OPERATEUR_LECTEUR, recherche), file)
 
     click.echo(f"{run(body)} lignes écrites dans {sortie}")

@@ -81,14 +81,19 @@ def metadata(issuer: str) -> dict[str, object]:
     }
 
 
-def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
-    """The routes; a client that runs in a browser may call them from where it is served."""
-    cross_origin = Middleware(
+def cross_origin(clients: Clients) -> Middleware:
+    """Lets clients that run in a browser call a route from where they are served."""
+    return Middleware(
         CORSMiddleware,
         allow_origins=sorted(origin for origin in origins(clients) if not origin.endswith(":*")),
         allow_methods=["GET", "POST"],
         allow_headers=["authorization", "content-type"],
     )
+
+
+def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
+    """The routes; a client that runs in a browser may call them from where it is served."""
+    within = cross_origin(clients)
 
     async def discovery(_request: Request) -> Response:
         return JSONResponse(metadata(serveur.issuer), headers=_KEPT)
@@ -116,7 +121,7 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
             return Response(status_code=401, headers=_NOT_KEPT | challenge)
 
     def route(path: str, endpoint: Endpoint, *methods: str) -> Route:
-        return Route(path, _available(endpoint), methods=[*methods, "OPTIONS"], middleware=[cross_origin])
+        return Route(path, _available(endpoint), methods=[*methods, "OPTIONS"], middleware=[within])
 
     return [
         route("/.well-known/openid-configuration", discovery, "GET"),

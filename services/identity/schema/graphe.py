@@ -5,15 +5,16 @@ import strawberry
 from kit.graphql.endpoint import Schema
 from services.identity.schema.comptes import Lectures
 from services.identity.schema.droits import Droits
+from services.identity.schema.journal import ExportsJournal, LecturesJournal
 
 
 @strawberry.type
-class Query(Lectures):
+class Query(Lectures, LecturesJournal):
     """What is read; each subject has its module."""
 
 
 @strawberry.type
-class Mutation(Droits):
+class Mutation(Droits, ExportsJournal):
     """What is done; each subject has its module."""
 
 

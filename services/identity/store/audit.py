@@ -254,9 +254,12 @@ async def search(
     return [_ligne(document) for document in await cursor.to_list(first)]
 
 
-async def count(database: Database, recherche: Recherche, lecture: Lecture) -> int:
-    """How many lines are looked for and may be read."""
-    return await database[AUDIT.name].count_documents({"$and": [_readable(lecture), *_wanted(recherche)]})
+async def count(database: Database, recherche: Recherche, lecture: Lecture, *, most: int | None = None) -> int:
+    """How many lines are looked for and may be read; counted up to `most`, where it is said."""
+    where = {"$and": [_readable(lecture), *_wanted(recherche)]}
+    if most is None:
+        return await database[AUDIT.name].count_documents(where)
+    return await database[AUDIT.name].count_documents(where, limit=most)
 
 
 async def addresses_of(database: Database, ids: list[str]) -> Mapping[str, str]:

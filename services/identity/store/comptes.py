@@ -157,6 +157,12 @@ async def select_compte(database: Database, id: str, perimetre: Perimetre) -> Co
     return None if document is None else COMPTE.read(document)
 
 
+async def select_comptes(database: Database, ids: Iterable[str], perimetre: Perimetre) -> list[Compte]:
+    """Those of these accounts that are within `perimetre`."""
+    where = {"$and": [{"_id": {"$in": sorted(ids)}}, perimetre.filter]}
+    return [COMPTE.read(document) for document in await database[COMPTES.name].find(where).to_list(None)]
+
+
 async def list_users(
     database: Database, uai: str, perimetre: Perimetre, *, first: int, after: tuple[str, str] | None
 ) -> tuple[list[Compte], int]:

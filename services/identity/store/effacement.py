@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kit.mongo import Collection, Database, Transaction
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
+from services.identity.store.exports import EXPORTS
 from services.identity.store.facteurs import FACTEURS
 from services.identity.store.jetons import JETONS
 from services.identity.store.sessions import FAMILLES
@@ -26,6 +27,7 @@ async def forget(transaction: Transaction, collections: Sequence[Collection], co
     given = {"famille": {"$in": [famille["_id"] for famille in familles]}}
     await transaction[JETONS.name].delete_many(given, session=session)
     await transaction[FACTEURS.name].delete_one({"_id": compte}, session=session)
+    await transaction[EXPORTS.name].delete_many({"recherche.compte": compte}, session=session)
     counted = re.compile(f"/({re.escape(compte)}|{re.escape(empreinte)})$")
     await transaction[TENTATIVES.name].delete_many({"_id": counted}, session=session)
     for collection in collections:

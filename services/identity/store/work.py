@@ -21,6 +21,7 @@ from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.deconnexions import DECONNEXIONS
 from services.identity.store.demandes import DEMANDES, Demandes
 from services.identity.store.etablissements import ETABLISSEMENTS
+from services.identity.store.exports import EXPORTS, Exports
 from services.identity.store.facteurs import FACTEURS, FacteursStore
 from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
 from services.identity.store.liens import LIENS, Liens
@@ -52,6 +53,7 @@ LAYOUT = Layout(
         KEYS,
         envois.ENVOIS,
         ETABLISSEMENTS,
+        EXPORTS,
     )
 )
 
@@ -72,6 +74,7 @@ class Work:
         self.codes = Codes(transaction)
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
+        self.exports = Exports(transaction)
         self.audit = Journal(transaction, generation)
 
     async def sign_out(self, compte: str, *, now: datetime) -> None:

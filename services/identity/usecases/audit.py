@@ -1,5 +1,6 @@
 """Writing the audit trail, reading it, sealing it, verifying it (domaine.md §3)."""
 
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -180,14 +181,20 @@ async def read(
 _EXPORT_PAGE = 100
 
 
-async def export(deps: Deps, lecteur: Lecteur, recherche: Recherche) -> AsyncIterator[LigneLue]:
-    """All the lines looked for that `lecteur` may read, the newest first; that is itself written, first."""
+async def export(
+    deps: Deps, lecteur: Lecteur, recherche: Recherche, *, most: int = sys.maxsize
+) -> AsyncIterator[LigneLue]:
+    """The lines looked for that `lecteur` may read, the newest first, `most` of them; that is itself written, first."""
     await _note_reading(deps, lecteur, Acte.AUDIT_EXPORTE, recherche)
     before: str | None = None
-    while rows := await store.search(deps.database, recherche, lecteur.lecture, first=_EXPORT_PAGE, before=before):
+    while rows := await store.search(
+        deps.database, recherche, lecteur.lecture, first=min(most, _EXPORT_PAGE), before=before
+    ):
         for row in await _with_addresses(deps, rows):
             yield row
-        before = rows[-1].id
+        before, most = rows[-1].id, most - len(rows)
+        if not most:
+            return
 
 
 async def _with_addresses(deps: Deps, rows: Sequence[LigneAudit]) -> list[LigneLue]:

@@ -1,7 +1,7 @@
 """What is read of accounts, always through the scope of who reads."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.auth.access_tokens import AccessToken
@@ -9,7 +9,7 @@ from kit.errors import NotFound, Unauthenticated
 from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain.comptes import Compte
-from services.identity.store.comptes import Perimetre, find_compte, list_users, select_compte
+from services.identity.store.comptes import Perimetre, find_compte, list_users, select_compte, select_comptes
 from services.identity.store.etablissements import uais_of
 from services.identity.store.sessions import find_famille
 from socle.principal import Preuve, Principal
@@ -52,6 +52,12 @@ async def find_visible(deps: Deps, principal: Principal, id: str) -> Compte:
     if compte is None:
         raise NotFound("Ce compte n'existe pas parmi ceux que vous gérez : vérifiez son identifiant.", champ="compte")
     return compte
+
+
+async def find_all_visible(deps: Deps, principal: Principal | None, ids: Iterable[str]) -> Mapping[str, Compte]:
+    """Those of these accounts that are in sight, by id."""
+    perimetre = await _perimetre(deps, policy.require_active(principal))
+    return {compte.id: compte for compte in await select_comptes(deps.database, ids, perimetre)}
 
 
 @dataclass(frozen=True, slots=True)
