@@ -10,6 +10,7 @@ from kit.vault.sealing import Vault
 from services.identity.mfa.mots_de_passe import Hasher
 from services.identity.settings import IdentitySettings
 from services.identity.store.connexions import Connexions
+from services.identity.store.epreuves import Epreuves
 from services.identity.store.tentatives import Tentatives
 from services.identity.store.work import Work, transactor
 from services.identity.trousseau import Trousseau
@@ -34,6 +35,7 @@ class Deps:
     vault: Vault
     hasher: Hasher
     connexions: Connexions
+    epreuves: Epreuves
     tentatives: Tentatives
     duree_session: timedelta
     a_trois_facteurs: frozenset[Role]
@@ -61,6 +63,7 @@ def make_deps(
         vault=vault,
         hasher=Hasher(memoire_kio=settings.argon2_memoire_kio, passes=settings.argon2_passes),
         connexions=Connexions(database),
+        epreuves=Epreuves(database),
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,

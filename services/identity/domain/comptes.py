@@ -109,6 +109,14 @@ class Compte:
         """Nothing is allowed any more; what it held is kept, for whoever looks later."""
         return replace(self, etat=EtatCompte.DESACTIVE)
 
+    def move_to(self, courriel: str) -> "Compte":
+        """Its owner proved another address, which takes the place of the one it had."""
+        return replace(self, courriel=courriel)
+
+    def reach_at(self, mobile: str | None) -> "Compte":
+        """Its owner has that mobile number, or none any more."""
+        return replace(self, mobile=mobile)
+
     def give_role(self, role: RoleTenu) -> "Compte":
         """Hold `role`; once only.
 

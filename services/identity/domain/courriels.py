@@ -16,6 +16,15 @@ class CourrielPris(Refusal):
     code = "COURRIEL_PRIS"
 
 
+class CourrielInchange(Refusal):
+    """The account has this address already."""
+
+    code = "COURRIEL_INCHANGE"
+
+    def __init__(self) -> None:
+        super().__init__("Votre compte a déjà cette adresse : indiquez-en une autre.", champ="courriel")
+
+
 def parse_address(courriel: str) -> str:
     """The normal form of the address that an account is given.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from kit.errors import Refusal
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
@@ -104,6 +105,29 @@ def suffices(faits: frozenset[Facteur], requis: int) -> bool:
 def required_factors(roles: Iterable[RoleTenu], *, a_trois: frozenset[Role] = ROLES_A_TROIS_FACTEURS) -> int:
     """How many factors these roles ask for: two for everyone, three for administrators."""
     return 3 if any(held.role in a_trois for held in roles) else 2
+
+
+class MoyenIndispensable(Refusal):
+    """Without that means the account could not show what its roles ask for."""
+
+    code = "MOYEN_INDISPENSABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Un administrateur garde une application ou une clé d'accès : ajoutez-en une avant de retirer celle-ci."
+        )
+
+
+def require_dispensable(moyen: Facteur, enroles: frozenset[Facteur], *, requis: int) -> None:
+    """Whether an account that has enrolled these means may do without one of them.
+
+    Recovery codes are strong too, but used up: who has nothing else would be locked out by the tenth sign-in.
+
+    Raises:
+        MoyenIndispensable: it is an administrator's last.
+    """
+    if requis >= 3 and (enroles - {moyen}).isdisjoint(ENROLES):
+        raise MoyenIndispensable
 
 
 def acr(faits: frozenset[Facteur]) -> str:

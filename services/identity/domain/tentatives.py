@@ -35,6 +35,8 @@ LIENS = Regle(nombre=3, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),)
 """Of links for one address, whether it has an account or not."""
 LIENS_PAR_ORIGINE = Regle(nombre=30, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
 """≈ ours, of links asked from one place: a whole school may share an address."""
+ADRESSES_DEMANDEES = Regle(nombre=5, fenetre=timedelta(days=1), delais=(timedelta(days=1),))
+"""≈ ours, of new addresses asked for by one account: each is a message to somebody who may know nothing of it."""
 
 
 def sms_of_all(par_heure: int) -> Regle:

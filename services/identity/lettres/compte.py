@@ -43,3 +43,71 @@ def password_changed(prenom: str) -> Lettre:
             _PAS_VOUS,
         ],
     )
+
+
+def address_link(prenom: str, adresse: str) -> Lettre:
+    """The link that validates a new address, to that address."""
+    return Lettre(
+        sujet="Confirmez votre nouvelle adresse",
+        prenom=prenom,
+        corps=[
+            "Vous avez demandé que cette adresse devienne celle de votre compte du site de gestion :",
+            Lien("Confirmer l'adresse", adresse),
+            "Ce lien ne sert qu'une fois, pendant 72 heures. D'ici là, votre adresse reste la précédente.",
+            "Si vous n'avez rien demandé, ne faites rien.",
+        ],
+    )
+
+
+def address_asked(prenom: str) -> Lettre:
+    """Another address was asked for, to the present one."""
+    return Lettre(
+        sujet="Une nouvelle adresse a été demandée pour votre compte",
+        prenom=prenom,
+        corps=[
+            "Une autre adresse a été demandée pour votre compte : elle comptera une fois confirmée par qui la reçoit.",
+            "Si ce n'est pas vous, changez votre mot de passe : cela annule la demande. " + PREVENEZ,
+        ],
+    )
+
+
+def address_changed(prenom: str) -> Lettre:
+    """The account has another address, to the one it had."""
+    return Lettre(
+        sujet="L'adresse de votre compte a été changée",
+        prenom=prenom,
+        corps=[
+            "Votre compte a maintenant une autre adresse : celle-ci ne sert plus à vous connecter.",
+            _PAS_VOUS,
+        ],
+    )
+
+
+def mobile_changed(prenom: str) -> Lettre:
+    """The account has another mobile number, or none any more."""
+    return Lettre(
+        sujet="Votre numéro de mobile a été changé",
+        prenom=prenom,
+        corps=["Le numéro de mobile de votre compte vient d'être changé ou retiré.", _PAS_VOUS],
+    )
+
+
+def application_added(prenom: str) -> Lettre:
+    """An application shows the codes of the account, in place of any other."""
+    return Lettre(
+        sujet="Une application de codes a été ajoutée",
+        prenom=prenom,
+        corps=[
+            "Une application de codes vient d'être ajoutée à votre compte. Celle que vous aviez ne sert plus.",
+            _PAS_VOUS,
+        ],
+    )
+
+
+def application_removed(prenom: str) -> Lettre:
+    """No application shows the codes of the account any more."""
+    return Lettre(
+        sujet="Votre application de codes a été retirée",
+        prenom=prenom,
+        corps=["L'application de codes de votre compte vient d'être retirée : ses codes ne servent plus.", _PAS_VOUS],
+    )

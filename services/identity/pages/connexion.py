@@ -13,6 +13,7 @@ from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.pages.autorisation import hinted_address, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.suites import page_of
 from services.identity.usecases.connexion import (
     ConnexionExpiree,
     EnCours,
@@ -36,10 +37,6 @@ _NOMS = {
 _MOYENS = {nom: moyen for moyen, nom in _NOMS.items()}
 _ENVOYES = frozenset({Facteur.COURRIEL, Facteur.SMS})
 
-CODES_DE_SECOURS = "/compte/codes-de-secours"
-_SUITES = {"codes-de-secours": CODES_DE_SECOURS}
-"""The pages of ours that a sign-in may lead to, by the name that `/connexion?suite=` gives them: never an address."""
-
 type Step = Callable[[Contexte, Request, str], Awaitable[Response]]
 
 
@@ -59,12 +56,6 @@ def routes(contexte: Contexte) -> list[Route]:
         Route("/connexion/code", step(contexte, _take_code), methods=["POST"]),
         Route("/connexion/envoi", step(contexte, _send), methods=["POST"]),
     ]
-
-
-def sign_in_for(page: str) -> str:
-    """Where to sign in, to come back to one of `_SUITES`."""
-    (suite,) = (name for name, path in _SUITES.items() if path == page)
-    return f"/connexion?suite={suite}"
 
 
 def step(contexte: Contexte, function: Step) -> Page:
@@ -148,7 +139,7 @@ async def _finish(contexte: Contexte, _request: Request, en_cours: EnCours) -> R
 def _after(demande: dict[str, str]) -> str:
     """Where a sign-in leads: to a page of ours that asked for it, back to the client's request, else home."""
     if "suite" in demande:
-        return _SUITES.get(demande["suite"], "/")
+        return page_of(demande["suite"])
     request = without_asked(demande)
     return f"/authorize?{request}" if request else "/"
 

@@ -12,7 +12,20 @@ from kit.logs import get_logger
 from kit.mongo.connection import is_away
 from services.identity.oidc.clients import Clients, origins
 from services.identity.oidc.serveur import Serveur
-from services.identity.pages import accueil, activation, application, autorisation, connexion, oubli, secours
+from services.identity.pages import (
+    accueil,
+    activation,
+    application,
+    autorisation,
+    compte,
+    connexion,
+    coordonnees,
+    mobile,
+    mot_de_passe,
+    oubli,
+    secours,
+    totp,
+)
 from services.identity.pages.contexte import Contexte, Page
 from services.identity.pages.navigateur import Navigateur
 from services.identity.pages.rendu import Rendu
@@ -29,7 +42,20 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
         rendu=rendu,
         serveur=serveur,
     )
-    pages = (autorisation, connexion, application, activation, oubli, secours, accueil)
+    pages = (
+        autorisation,
+        connexion,
+        application,
+        activation,
+        oubli,
+        compte,
+        coordonnees,
+        mobile,
+        mot_de_passe,
+        totp,
+        secours,
+        accueil,
+    )
     return [
         Route(route.path, _explained(rendu, route.endpoint), methods=list(route.methods or ()))
         for page in pages

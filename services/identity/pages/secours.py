@@ -5,50 +5,32 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
-from services.identity.pages.connexion import CODES_DE_SECOURS, sign_in_for
-from services.identity.pages.contexte import Contexte, see
-from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.contexte import Contexte
+from services.identity.pages.personne import act, own, proof, sign_in_again
+from services.identity.pages.suites import CODES_DE_SECOURS
 from services.identity.store.secours import count_left
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.secours import PreuveTropAncienne, renew_codes, require_recent
+from services.identity.usecases.secours import renew_codes
 
 
 def routes(contexte: Contexte) -> list[Route]:
     """The page of the recovery codes."""
-
-    async def show(request: Request) -> Response:
-        connecte = await contexte.signed_in(request)
-        if connecte is None:
-            return see(sign_in_for(CODES_DE_SECOURS))
-        return await _page(contexte, request, connecte)
-
-    async def renew(request: Request) -> Response:
-        connecte = await contexte.signed_in(request)
-        if connecte is None:
-            return see(sign_in_for(CODES_DE_SECOURS))
-        try:
-            await contexte.navigateur.form(request, contexte.navigateur.session(request))
-            codes = await renew_codes(contexte.deps, connecte)
-        except (PageExpiree, PreuveTropAncienne) as refus:
-            return await _page(contexte, request, connecte, refus=refus)
-        return contexte.rendu.page("codes", compte=connecte.compte, codes=codes)
-
-    return [Route(CODES_DE_SECOURS, show, methods=["GET"]), Route(CODES_DE_SECOURS, renew, methods=["POST"])]
+    return [
+        Route(CODES_DE_SECOURS, own(contexte, CODES_DE_SECOURS, _page), methods=["GET"]),
+        Route(CODES_DE_SECOURS, act(contexte, CODES_DE_SECOURS, _renew, _page), methods=["POST"]),
+    ]
 
 
-async def _page(contexte: Contexte, request: Request, connecte: Connecte, *, refus: Refusal | None = None) -> Response:
+async def _renew(contexte: Contexte, connecte: Connecte, _fields: dict[str, str]) -> Response:
+    codes = await renew_codes(contexte.deps, connecte)
+    return contexte.rendu.page("codes", compte=connecte.compte, codes=codes)
+
+
+async def _page(contexte: Contexte, request: Request, connecte: Connecte, refus: Refusal | None = None) -> Response:
     return contexte.rendu.page(
         "secours",
         refus=refus,
         restants=await count_left(contexte.deps.database, connecte.compte.id),
-        reconnexion=None if _is_recent(contexte, connecte) else sign_in_for(CODES_DE_SECOURS),
-        preuve=contexte.navigateur.proof(contexte.navigateur.session(request) or ""),
+        reconnexion=sign_in_again(contexte, connecte, CODES_DE_SECOURS),
+        preuve=proof(contexte, request),
     )
-
-
-def _is_recent(contexte: Contexte, connecte: Connecte) -> bool:
-    try:
-        require_recent(contexte.deps, connecte)
-    except PreuveTropAncienne:
-        return False
-    return True

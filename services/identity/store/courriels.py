@@ -64,3 +64,9 @@ class Courriels:
             session=self.transaction.session,
         )
         return result.modified_count == len(empreintes)
+
+    async def release(self, empreinte: str, compte: str) -> None:
+        """Let an address be anybody's: the account has another."""
+        await self.transaction[COURRIELS.name].delete_one(
+            {"_id": empreinte, "compte": compte}, session=self.transaction.session
+        )

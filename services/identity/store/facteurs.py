@@ -109,6 +109,12 @@ class FacteursStore:
         )
         return result.modified_count == 1
 
+    async def has_totp(self, compte: str) -> bool:
+        """Whether an application is enrolled."""
+        where = {"_id": compte, "totp": {"$ne": None}}
+        found = await self.transaction[FACTEURS.name].find_one(where, ["_id"], session=self.transaction.session)
+        return found is not None
+
     async def set_demonstration(self, compte: str, empreinte: str) -> None:
         await self._set(compte, {"demonstration": empreinte})
 

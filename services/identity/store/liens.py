@@ -43,6 +43,13 @@ async def find_lien(database: Database, condensat: str, usage: Usage, *, now: da
     return None if row is None or not _is_for(row, usage) else _lien(row)
 
 
+async def find_pending(database: Database, compte: str, usage: Usage, *, now: datetime) -> tuple[str, Lien] | None:
+    """The hash of the account's link for that use, with the link; None when none works."""
+    where = {"compte": compte, "usage": usage, "utilise_le": None, "expire_le": {"$gt": now}}
+    row = await database[LIENS.name].find_one(where)
+    return None if row is None else (row["_id"], _lien(row))
+
+
 @dataclass(frozen=True, slots=True)
 class Liens:
     """The links within a transaction."""
@@ -66,8 +73,11 @@ class Liens:
         row = await use(self.transaction, LIENS.name, condensat, now=now)
         return None if row is None or not _is_for(row, usage) else _lien(row)
 
-    async def void(self, compte: str, *, now: datetime) -> None:
-        """Let none of the account's links work any more."""
+    async def void(self, compte: str, *, now: datetime, usage: Usage | None = None) -> None:
+        """Let none of the account's links work any more; with `usage`, none of those for it."""
+        concerned = {} if usage is None else {"usage": usage}
         await self.transaction[LIENS.name].update_many(
-            {"compte": compte, "utilise_le": None}, {"$set": {"utilise_le": now}}, session=self.transaction.session
+            {"compte": compte, "utilise_le": None, **concerned},
+            {"$set": {"utilise_le": now}},
+            session=self.transaction.session,
         )

@@ -93,6 +93,21 @@ async def find_famille(database: Database, id: str) -> Famille | None:
     return None if document is None else _famille(document)
 
 
+async def list_sessions(database: Database, compte: str, *, now: datetime) -> list[Session]:
+    """The sessions of an account that live, the newest first."""
+    rows = database[SESSIONS.name].find(_alive(compte, now)).sort("_id", -1)
+    return [_session(row) for row in await rows.to_list(None)]
+
+
+async def list_familles(database: Database, compte: str, *, now: datetime) -> list[Famille]:
+    """The families of tokens of an account that live."""
+    return [_famille(row) for row in await database[FAMILLES.name].find(_alive(compte, now)).to_list(None)]
+
+
+def _alive(compte: str, now: datetime) -> Document:
+    return {"compte": compte, "fin_le": None, "expire_le": {"$gt": now}}
+
+
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """The sessions within a transaction."""
@@ -120,8 +135,9 @@ class Sessions:
     async def end(self, id: str, *, now: datetime) -> None:
         await self._end({"_id": id}, now)
 
-    async def end_all_of(self, compte: str, *, now: datetime) -> None:
-        await self._end({"compte": compte}, now)
+    async def end_all_of(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:
+        """End those of an account; the session `sauf` goes on."""
+        await self._end({"compte": compte, "_id": {"$ne": sauf}}, now)
 
     async def _end(self, whose: Document, now: datetime) -> None:
         await self.transaction[SESSIONS.name].update_many(
@@ -164,8 +180,9 @@ class Familles:
     async def end_all_of_session(self, session: str, *, now: datetime) -> None:
         await self._end({"session": session}, now)
 
-    async def end_all_of(self, compte: str, *, now: datetime) -> None:
-        await self._end({"compte": compte}, now)
+    async def end_all_of(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:
+        """End those of an account; what the session `sauf` gave goes on."""
+        await self._end({"compte": compte, "session": {"$ne": sauf}}, now)
 
     async def _end(self, whose: Document, now: datetime) -> int:
         """End those that still live, and tell every service and their clients; how many they were."""

@@ -13,6 +13,7 @@ from kit.outbox.events import Event
 from kit.vault.keys import KEYS, SealedKey, forget_keys, insert_key
 from kit.vault.sealing import Vault
 from kit.versions import Version
+from services.identity.domain.facteurs import Facteur
 from services.identity.store import effacement, envois
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
@@ -20,6 +21,7 @@ from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.deconnexions import DECONNEXIONS
 from services.identity.store.demandes import DEMANDES, Demandes
+from services.identity.store.epreuves import EPREUVES, EpreuvesEnCours
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.exports import EXPORTS, Exports
 from services.identity.store.facteurs import FACTEURS, FacteursStore
@@ -46,6 +48,7 @@ LAYOUT = Layout(
         DECONNEXIONS,
         PREUVES_VUES,
         SECOURS,
+        EPREUVES,
         TENTATIVES,
         AUDIT,
         SCEAUX,
@@ -75,12 +78,17 @@ class Work:
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
         self.exports = Exports(transaction)
+        self.epreuves = EpreuvesEnCours(transaction)
         self.audit = Journal(transaction, generation)
 
-    async def sign_out(self, compte: str, *, now: datetime) -> None:
-        """End every session of an account and all that they gave, and tell every service."""
-        await self.sessions.end_all_of(compte, now=now)
-        await self.familles.end_all_of(compte, now=now)
+    async def sign_out(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:
+        """End every session of an account but `sauf`, and all that they gave, and tell every service."""
+        await self.sessions.end_all_of(compte, now=now, sauf=sauf)
+        await self.familles.end_all_of(compte, now=now, sauf=sauf)
+
+    async def enrolled(self, compte: str) -> frozenset[Facteur]:
+        """The means that the account enrolled."""
+        return frozenset({Facteur.TOTP} if await self.facteurs.has_totp(compte) else ())
 
     async def forget(self, compte: str, empreinte: str) -> None:
         """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""

@@ -1,5 +1,7 @@
 """Which factors are asked, in which order (domaine.md §3, ADR 031)."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from services.identity.domain.facteurs import (
     MOYENS,
     Etape,
     Facteur,
+    MoyenIndispensable,
     Parcours,
     acr,
     amr,
+    require_dispensable,
     required_factors,
 )
 from socle.principal import RoleTenu
@@ -171,3 +175,22 @@ def test_whatever_is_chosen_each_sign_in_ends_with_the_factors_that_its_roles_as
         pytest.fail("the person is asked without end")
     assert len({PWD, *shown}) >= requis
     assert requis < 3 or shown & FORTS
+
+
+@pytest.mark.parametrize(
+    ("requis", "enroles", "moyen", "dispensable"),
+    [
+        (2, {Facteur.TOTP}, Facteur.TOTP, True),
+        (3, {Facteur.TOTP}, Facteur.TOTP, False),
+        (3, {Facteur.TOTP, Facteur.SECOURS, Facteur.SMS}, Facteur.TOTP, False),
+        (3, {Facteur.TOTP, Facteur.CLE}, Facteur.TOTP, True),
+        (3, {Facteur.TOTP, Facteur.CLE}, Facteur.CLE, True),
+        (3, {Facteur.CLE}, Facteur.CLE, False),
+    ],
+)
+def test_an_administrator_keeps_an_application_or_a_key(
+    requis: int, enroles: set[Facteur], moyen: Facteur, *, dispensable: bool
+) -> None:
+    expected = contextlib.nullcontext() if dispensable else pytest.raises(MoyenIndispensable)
+    with expected:
+        require_dispensable(moyen, frozenset(enroles), requis=requis)

@@ -1,7 +1,6 @@
 """A forgotten password: a link to the mailbox, and never a word about who has an account."""
 
 import asyncio
-import re
 from datetime import timedelta
 
 import httpx
@@ -17,6 +16,7 @@ from services.identity.store.audit import AUDIT
 from services.identity.store.envois import ENVOIS
 from services.identity.store.liens import LIENS
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.tests.visites import link, mailed
 from services.identity.usecases.comptes import NouveauCompte, create_compte, disable
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link, reset_password
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.stack
 
 GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
 AUTRE = "sept lanternes vertes au grenier"
+SUJET = "Choisissez un nouveau mot de passe"
 OUBLI, CHOIX = "/mot-de-passe-oublie", "/mot-de-passe"
 
 
@@ -42,19 +43,6 @@ async def ask(http: httpx.AsyncClient, courriel: str) -> httpx.Response:
     return await http.post(OUBLI, data=form.champs | {"courriel": courriel})
 
 
-async def mailed(who: Titulaire, sujet: str) -> list[str]:
-    messages = await who.browser().boite._messages(who.personne.courriel)
-    return [str(message["texte"]) for message in messages if message["sujet"] == sujet]
-
-
-async def link(who: Titulaire, sujet: str = "Choisissez un nouveau mot de passe") -> str:
-    """The secret of the link that was mailed last."""
-    texts = await eventually(lambda: mailed(who, sujet))
-    found = re.search(r"\?lien=(\S+)", texts[0])
-    assert found is not None
-    return found[1]
-
-
 async def test_who_forgot_its_password_chooses_another_by_the_link_and_is_signed_out_everywhere(
     someone: Titulaire,
 ) -> None:
@@ -63,7 +51,7 @@ async def test_who_forgot_its_password_chooses_another_by_the_link_and_is_signed
     async with open_client(base_url=identity.url) as http:
         answer = await ask(http, f" {someone.personne.courriel.upper()} ")
         assert "Consultez votre messagerie" in answer.text
-        lien = await link(someone)
+        lien = await link(someone, SUJET)
         for _ in range(2):
             # As a mail scanner does: nothing is used by reading.
             page = await http.get(CHOIX, params={"lien": lien})
@@ -100,13 +88,13 @@ async def test_the_same_is_answered_and_written_whether_an_account_exists_or_not
             pages.add(answer.text.replace(courriel, ""))
     assert len(pages) == 1
     assert {links for links, _ in rows} == {1}
-    await link(someone)
+    await link(someone, SUJET)
 
     async def all_left() -> bool:
         return await identity.deps.database[ENVOIS.name].count_documents({}) == 0
 
     await eventually(all_left)
-    assert await mailed(disabled, "Choisissez un nouveau mot de passe") == []
+    assert await mailed(disabled, SUJET) == []
 
 
 async def written(identity: Identity) -> tuple[int, int]:
@@ -132,7 +120,7 @@ async def test_whoever_never_activated_its_account_is_sent_its_invitation_again(
 async def test_one_link_used_by_many_at_once_changes_one_password(someone: Titulaire) -> None:
     deps = someone.identity.deps
     await ask_link(deps, someone.personne.courriel)
-    lien = await link(someone)
+    lien = await link(someone, SUJET)
     chosen = [f"{AUTRE} numéro {rank}" for rank in range(5)]
     ends = await asyncio.gather(*(reset_password(deps, lien, one) for one in chosen), return_exceptions=True)
     assert [type(end) for end in ends].count(LienInvalide) == 4
@@ -141,7 +129,7 @@ async def test_one_link_used_by_many_at_once_changes_one_password(someone: Titul
 async def test_a_link_ends_with_its_hour_with_the_account_and_with_the_next_link(someone: Titulaire) -> None:
     deps = someone.identity.deps
     await ask_link(deps, someone.personne.courriel)
-    lien = await link(someone)
+    lien = await link(someone, SUJET)
     row = await deps.database[LIENS.name].find_one({"compte": someone.compte.id})
     assert row is not None
     assert timedelta(minutes=59) < row["expire_le"] - deps.clock() <= timedelta(hours=1)
@@ -150,10 +138,10 @@ async def test_a_link_ends_with_its_hour_with_the_account_and_with_the_next_link
         await reset_password(deps, lien, AUTRE)
 
     async def second() -> bool:
-        return len(await mailed(someone, "Choisissez un nouveau mot de passe")) == 2
+        return len(await mailed(someone, SUJET)) == 2
 
     await eventually(second)
-    lien = await link(someone)
+    lien = await link(someone, SUJET)
     await disable(deps, someone.compte.id, par=OPERATEUR)
     with pytest.raises(LienInvalide):
         await reset_password(deps, lien, AUTRE)

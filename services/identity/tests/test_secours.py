@@ -4,7 +4,6 @@ import asyncio
 import re
 from datetime import timedelta
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +13,14 @@ from kit.testing.waiting import eventually
 from services.identity.mfa.secours import NOMBRE, new_codes, normalize
 from services.identity.store.secours import SECOURS, count_left
 from services.identity.store.sessions import SESSIONS
-from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.tests.conftest import Identity, Titulaire
+from services.identity.tests.visites import SECOURS as PAGE
+from services.identity.tests.visites import Visite
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
 GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
 ADMINISTRATEUR = RoleTenu(role=Role.ADMIN_NATIONAL)
-PAGE = "/compte/codes-de-secours"
 SECOURS_DEMANDE = "/connexion/code?moyen=secours"
 
 
@@ -34,41 +34,6 @@ def test_codes_are_ten_different_ones_that_nobody_misreads() -> None:
 def test_a_code_is_read_however_it_is_typed(code: str, between: str, lower: bool) -> None:
     typed = code.replace("-", between).replace("0", "O").replace("1", "l")
     assert normalize(typed.lower() if lower else typed) == normalize(code) == code.replace("-", "")
-
-
-class Session:
-    """A person in a browser, page by page."""
-
-    def __init__(self, who: Titulaire) -> None:
-        self.who = who
-        self.browser = who.browser()
-        self.http = self.browser._http
-        self.url = who.identity.url
-
-    async def get(self, path: str) -> httpx.Response:
-        return await self.http.get(self.url + path, follow_redirects=True)
-
-    async def submit(self, path: str, action: str, **fields: str) -> httpx.Response:
-        form = Page((await self.get(path)).text).form(action)
-        assert form is not None, f"{path} has no form that goes to {action}"
-        return await self.http.post(self.url + form.action, data=form.champs | fields)
-
-    async def password(self, path: str = "/connexion") -> httpx.Response:
-        courriel = self.who.personne.courriel
-        return await self.submit(path, "/connexion", courriel=courriel, mot_de_passe=MOT_DE_PASSE)
-
-    async def totp(self) -> httpx.Response:
-        return await self.browser._fill(await self.get("/connexion/code"), 0)
-
-    async def recover(self, code: str) -> httpx.Response:
-        return await self.submit(SECOURS_DEMANDE, "/connexion/code", code=code)
-
-    async def signed_in(self) -> "Session":
-        await self.browser.sign_in()
-        return self
-
-    async def new_codes(self) -> list[str]:
-        return Page((await self.submit(PAGE, PAGE)).text).codes
 
 
 @pytest.fixture
@@ -88,9 +53,9 @@ async def amr(who: Titulaire) -> list[str]:
 
 @pytest.mark.stack
 async def test_a_code_signs_in_once_without_the_application_and_its_owner_is_told(someone: Titulaire) -> None:
-    codes = await (await Session(someone).signed_in()).new_codes()
+    codes = await (await Visite(someone).signed_in()).new_codes()
     assert len(codes) == 10
-    lost = Session(someone)
+    lost = Visite(someone)
     await lost.password()
     answer = await lost.recover(codes[0].lower().replace("-", " "))
     assert answer.headers["location"] == "/"
@@ -104,7 +69,7 @@ async def test_a_code_signs_in_once_without_the_application_and_its_owner_is_tol
 
     (text,) = await eventually(told)
     assert re.search(r"Bonjour Camille,.*Il vous en reste 9\..*Prévenez sans attendre", text, re.DOTALL)
-    again = Session(someone)
+    again = Visite(someone)
     await again.password()
     refused = await again.recover(codes[0])
     assert refused.status_code == 422
@@ -117,8 +82,8 @@ async def test_for_an_administrator_a_code_stands_for_the_application_or_for_the
     identity: Identity,
 ) -> None:
     administrator = await identity.account(ADMINISTRATEUR)
-    codes = await (await Session(administrator).signed_in()).new_codes()
-    no_application = Session(administrator)
+    codes = await (await Visite(administrator).signed_in()).new_codes()
+    no_application = Visite(administrator)
     await no_application.password()
     seen = await no_application.browser.boite.last(administrator.personne.courriel)
     answer = await no_application.recover(codes[0])
@@ -129,7 +94,7 @@ async def test_for_an_administrator_a_code_stands_for_the_application_or_for_the
     answer = await no_application.submit("/connexion/code", "/connexion/code", code=mailed)
     assert answer.headers["location"] == "/"
     assert await amr(administrator) == ["pwd", "email", "recovery"]
-    no_mailbox = Session(administrator)
+    no_mailbox = Visite(administrator)
     await no_mailbox.password()
     await no_mailbox.totp()
     assert (await no_mailbox.recover(codes[1])).headers["location"] == "/"
@@ -138,8 +103,8 @@ async def test_for_an_administrator_a_code_stands_for_the_application_or_for_the
 
 @pytest.mark.stack
 async def test_one_code_used_by_many_at_once_signs_one_in(someone: Titulaire) -> None:
-    codes = await (await Session(someone).signed_in()).new_codes()
-    sessions = [Session(someone) for _ in range(5)]
+    codes = await (await Visite(someone).signed_in()).new_codes()
+    sessions = [Visite(someone) for _ in range(5)]
     for session in sessions:
         await session.password()
     answers = await asyncio.gather(*(session.recover(codes[3]) for session in sessions))
@@ -149,7 +114,7 @@ async def test_one_code_used_by_many_at_once_signs_one_in(someone: Titulaire) ->
 
 @pytest.mark.stack
 async def test_new_codes_end_the_earlier_ones_and_their_owner_is_told(someone: Titulaire) -> None:
-    session = await Session(someone).signed_in()
+    session = await Visite(someone).signed_in()
     earlier = await session.new_codes()
     newer = await session.new_codes()
     assert not set(earlier) & set(newer)
@@ -158,7 +123,7 @@ async def test_new_codes_end_the_earlier_ones_and_their_owner_is_told(someone: T
         return [m["sujet"] for m in await mails(someone)].count("Vos codes de secours ont été renouvelés") == 2
 
     await eventually(told)
-    lost = Session(someone)
+    lost = Visite(someone)
     await lost.password()
     assert (await lost.recover(earlier[0])).status_code == 422
     assert (await lost.recover(newer[0])).is_redirect
@@ -166,7 +131,7 @@ async def test_new_codes_end_the_earlier_ones_and_their_owner_is_told(someone: T
 
 @pytest.mark.stack
 async def test_codes_are_shown_once_and_kept_as_fingerprints(someone: Titulaire) -> None:
-    session = await Session(someone).signed_in()
+    session = await Visite(someone).signed_in()
     codes = await session.new_codes()
     assert "il vous en reste 10" in (await session.get("/")).text
     shown = (await session.get(PAGE)).text
@@ -178,26 +143,26 @@ async def test_codes_are_shown_once_and_kept_as_fingerprints(someone: Titulaire)
 
 @pytest.mark.stack
 async def test_codes_of_somebody_else_are_worth_nothing(someone: Titulaire, identity: Identity) -> None:
-    codes = await (await Session(await identity.account(GESTIONNAIRE)).signed_in()).new_codes()
-    await (await Session(someone).signed_in()).new_codes()
-    lost = Session(someone)
+    codes = await (await Visite(await identity.account(GESTIONNAIRE)).signed_in()).new_codes()
+    await (await Visite(someone).signed_in()).new_codes()
+    lost = Visite(someone)
     await lost.password()
     assert (await lost.recover(codes[0])).status_code == 422
 
 
 @pytest.mark.stack
 async def test_codes_are_not_offered_to_who_has_none(someone: Titulaire) -> None:
-    session = Session(someone)
+    session = Visite(someone)
     await session.password()
     assert "moyen=secours" not in (await session.get("/connexion/code")).text
-    await (await Session(someone).signed_in()).new_codes()
+    await (await Visite(someone).signed_in()).new_codes()
     assert "moyen=secours" in (await session.get("/connexion/code")).text
 
 
 @pytest.mark.stack
 async def test_guessing_them_is_counted_with_the_other_codes_of_the_account(someone: Titulaire) -> None:
-    await (await Session(someone).signed_in()).new_codes()
-    guesser = Session(someone)
+    await (await Visite(someone).signed_in()).new_codes()
+    guesser = Visite(someone)
     await guesser.password()
     refused = [Page((await guesser.recover("AAAAA-AAAAA")).text).refus for _ in range(11)]
     assert sum("ne convient pas" in refus for refus in refused) == 10
@@ -208,7 +173,7 @@ async def test_guessing_them_is_counted_with_the_other_codes_of_the_account(some
 async def test_they_are_made_by_who_signed_in_within_ten_minutes_and_signing_in_again_leads_back(
     someone: Titulaire,
 ) -> None:
-    session = await Session(someone).signed_in()
+    session = await Visite(someone).signed_in()
     database = someone.identity.deps.database
     earlier = someone.identity.deps.clock() - timedelta(minutes=11)
     form = Page((await session.get(PAGE)).text).form(PAGE)
@@ -229,17 +194,17 @@ async def test_they_are_made_by_who_signed_in_within_ten_minutes_and_signing_in_
 @pytest.mark.stack
 @pytest.mark.parametrize("suite", ["https://ailleurs.example", "//ailleurs.example", "/logout", ""])
 async def test_a_sign_in_leads_to_no_other_page_than_ours(someone: Titulaire, suite: str) -> None:
-    session = Session(someone)
+    session = Visite(someone)
     await session.password(f"/connexion?suite={suite}")
     assert (await session.totp()).headers["location"] == "/"
 
 
 @pytest.mark.stack
 async def test_nobody_makes_codes_for_another_or_from_elsewhere(someone: Titulaire) -> None:
-    nobody = Session(someone)
+    nobody = Visite(someone)
     assert (await nobody.http.get(nobody.url + PAGE)).headers["location"] == "/connexion?suite=codes-de-secours"
     assert (await nobody.http.post(nobody.url + PAGE)).headers["location"] == "/connexion?suite=codes-de-secours"
-    session = await Session(someone).signed_in()
+    session = await Visite(someone).signed_in()
     forged = await session.http.post(session.url + PAGE, data={"preuve": "x"})
     assert forged.status_code == 422
     assert await count_left(someone.identity.deps.database, someone.compte.id) == 0

@@ -27,6 +27,7 @@ from services.identity.domain.audit import (
     asked,
     asked_uai,
 )
+from services.identity.domain.comptes import Compte
 from services.identity.origine import adresse
 from services.identity.store import audit as store
 from services.identity.store.etablissements import academies_of
@@ -176,6 +177,13 @@ async def read(
     total = await store.count(deps.database, recherche, lecteur.lecture)
     await _note_reading(deps, lecteur, Acte.AUDIT_LU, recherche)
     return PageAudit(await _with_addresses(deps, rows), total)
+
+
+async def read_own(deps: Deps, compte: Compte, recherche: Recherche, *, first: int) -> Sequence[LigneLue]:
+    """The newest lines looked for of what the account itself did, or was done to it; that it read them is written."""
+    lecture = Lecture(tout=False, compte=compte.id, uais=frozenset(), academies=frozenset())
+    page = await read(deps, Lecteur(Partie.of(compte), lecture), recherche, first=first)
+    return page.rows[:first]
 
 
 _EXPORT_PAGE = 100

@@ -1,24 +1,29 @@
-"""A new password: for who has forgotten it, by a link that proves the mailbox (domaine.md §3)."""
+"""A new password: for who knows the present one, or has forgotten it and proves the mailbox (domaine.md §3)."""
 
 from collections.abc import Callable, Sequence
 
+from kit.errors import Refusal
 from services.identity.condensats import condensat, new_secret
 from services.identity.courrier import PERSONNE, new_envoi
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte
 from services.identity.domain.liens import DUREES, LienInvalide, Usage
-from services.identity.domain.tentatives import LIENS, LIENS_PAR_ORIGINE
+from services.identity.domain.mots_de_passe import LONGUEUR_MAXIMALE, normalize
+from services.identity.domain.tentatives import LIENS, LIENS_PAR_ORIGINE, SECONDS_FACTEURS
 from services.identity.lettres.compte import invitation_again, password_changed, password_link
 from services.identity.lettres.lettre import Lettre
 from services.identity.origine import adresse
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import find_owners
+from services.identity.store.facteurs import find_facteurs
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import choose_password, fingerprint, load, owner_of_link
-from services.identity.usecases.tentatives import TropDeDemandes, require_try
+from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais, require_try
 from socle.courriels import CourrielInvalide, parse_courriel
 
 _NOBODY = "personne"
@@ -29,6 +34,15 @@ _LETTRES: dict[EtatCompte, tuple[Usage, str, Callable[[str, str], Lettre]]] = {
 }
 """Which link an account is sent: who never activated its own needs its invitation, and nobody above to send it again.
 A disabled account is sent none."""
+
+
+class AncienMotDePasseRefuse(Refusal):
+    """Who would change the password does not know it."""
+
+    code = "ANCIEN_MOT_DE_PASSE_REFUSE"
+
+    def __init__(self) -> None:
+        super().__init__("Ce n'est pas votre mot de passe actuel : vérifiez-le puis recommencez.", champ="ancien")
 
 
 async def ask_link(deps: Deps, courriel: str) -> None:
@@ -116,6 +130,43 @@ async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
     # « unlocked by the level above or by e-mail » (domaine.md §3): the mailbox was just proved.
     await deps.tentatives.forgive(f"mot-de-passe/{fingerprint(deps, compte.courriel)}")
     return compte
+
+
+async def change_password(deps: Deps, connecte: Connecte, ancien: str, nouveau: str) -> None:
+    """Change the password of who knows it; every other session ends, and its owner is told.
+
+    Raises:
+        PreuveTropAncienne: see `require_recent`.
+        AncienMotDePasseRefuse: it does not know it.
+        TropDEssais: too many were tried.
+        MotDePasseRefuse: the new one breaks a rule.
+    """
+    require_recent(deps, connecte)
+    compte = connecte.compte
+    try:
+        await require_try(deps, f"ancien-mot-de-passe/{compte.id}", SECONDS_FACTEURS)
+        await _require_current(deps, compte, ancien)
+    except (TropDEssais, AncienMotDePasseRefuse) as refus:
+        await note_refused(deps, Acte.MOT_DE_PASSE_CHOISI, refus.code, par=Partie.of(compte))
+        raise
+    await deps.tentatives.forgive(f"ancien-mot-de-passe/{compte.id}")
+    hashes = await choose_password(deps, compte, nouveau)
+
+    async def body(work: Work) -> None:
+        await require_held(deps, work, connecte)
+        await work.sign_out(compte.id, now=deps.clock(), sauf=connecte.session.id)
+        await _keep(deps, work, await load(work, compte.id), hashes)
+
+    await deps.transact(body)
+    deps.mail_written()
+
+
+async def _require_current(deps: Deps, compte: Compte, mot_de_passe: str) -> None:
+    facteurs = await find_facteurs(deps.database, compte.id)
+    held = facteurs.mots_de_passe[0] if facteurs and facteurs.mots_de_passe else None
+    too_long = len(mot_de_passe) > LONGUEUR_MAXIMALE
+    if not await deps.hasher.verify(held, "" if too_long else normalize(mot_de_passe)):
+        raise AncienMotDePasseRefuse
 
 
 async def _keep(deps: Deps, work: Work, compte: Compte, hashes: Sequence[str]) -> None:

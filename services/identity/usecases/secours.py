@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from kit.errors import Refusal
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Facteur
-from services.identity.domain.sessions import ACTE_SENSIBLE
 from services.identity.mfa import secours
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
 from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_asking, with_account
-from services.identity.usecases.jetons import Connecte, is_enough
+from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.recence import require_held, require_recent
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 
 
@@ -23,25 +22,6 @@ class CodeDeSecoursRefuse(CodeRefuse):
 
     def __init__(self) -> None:
         super().__init__("Ce code de secours ne convient pas, ou a déjà servi : saisissez-en un autre de votre liste.")
-
-
-class PreuveTropAncienne(Refusal):
-    """The person signed in too long ago for what it asks (domaine.md §3: « a sensitive act older than 10 minutes »)."""
-
-    code = "PREUVE_TROP_ANCIENNE"
-
-    def __init__(self) -> None:
-        super().__init__("Vous vous êtes connecté il y a plus de dix minutes : reconnectez-vous pour continuer.")
-
-
-def require_recent(deps: Deps, connecte: Connecte) -> None:
-    """A sensitive act needs a sign-in of the last ten minutes, with all the factors of the account.
-
-    Raises:
-        PreuveTropAncienne: it was before, or with fewer.
-    """
-    if not is_enough(deps, connecte, max_age=ACTE_SENSIBLE):
-        raise PreuveTropAncienne
 
 
 async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
@@ -56,8 +36,7 @@ async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
 
     async def body(work: Work) -> None:
         now = deps.clock()
-        if not await work.sessions.hold(connecte.session.id, now=now):
-            raise PreuveTropAncienne
+        await require_held(deps, work, connecte)
         await work.secours.replace(compte.id, empreintes, now=now)
         await note(deps, work, Acte.CODES_DE_SECOURS_CREES, par=Partie.of(compte))
         await notify(deps, work, compte, secours.letter_renewed(compte.prenom))

@@ -1,0 +1,52 @@
+"""Mobile numbers of accounts (domaine.md §3). Pure."""
+
+from collections.abc import Iterable
+
+from kit.errors import Refusal
+from services.identity.domain.facteurs import ROLES_A_TROIS_FACTEURS
+from socle.principal import RoleTenu
+from socle.telephones import MobileInvalide, parse_mobile
+
+
+class MobileRefuse(Refusal):
+    """Not a number that receives SMS; the message gives an example of one that does."""
+
+    code = "MOBILE_REFUSE"
+
+
+class MobileObligatoire(Refusal):
+    """An administrator has a number."""
+
+    code = "MOBILE_OBLIGATOIRE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Le numéro de mobile est obligatoire pour un administrateur : remplacez-le par un autre.", champ="mobile"
+        )
+
+
+def parse_number(numero: str) -> str:
+    """The number in its normal form.
+
+    Raises:
+        MobileRefuse: no account may have it.
+    """
+    try:
+        return parse_mobile(numero)
+    except MobileInvalide as error:
+        raise MobileRefuse(f"Ce numéro ne peut être enregistré : {error}.", champ="mobile") from error
+
+
+def is_mandatory(roles: Iterable[RoleTenu]) -> bool:
+    """« Numéro de téléphone portable à renseigner pour l'administrateur du site de gestion » (Amiens, 2023)."""
+    return any(held.role in ROLES_A_TROIS_FACTEURS for held in roles)
+
+
+def require_dispensable(roles: Iterable[RoleTenu]) -> None:
+    """Whether an account with these roles may have no number.
+
+    Raises:
+        MobileObligatoire: it may not.
+    """
+    if is_mandatory(roles):
+        raise MobileObligatoire

@@ -1,0 +1,57 @@
+"""What a person signed in shows before something new counts: a code of it, or a gesture."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from kit.errors import Refusal
+from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
+from services.identity.domain.tentatives import SECONDS_FACTEURS
+from services.identity.store.epreuves import Genre, key
+from services.identity.usecases.audit import note_refused
+from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.tentatives import TropDEssais, require_try
+
+
+class CodeInexact(Refusal):
+    """Not the code that is awaited, or no more."""
+
+    code = "CODE_INEXACT"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ce code ne convient pas ou ne convient plus : saisissez le dernier, ou demandez-en un autre.", champ="code"
+        )
+
+
+@asynccontextmanager
+async def judged(deps: Deps, connecte: Connecte, acte: Acte) -> AsyncIterator[None]:
+    """A code of this person is judged within: counted with all those of its account, and written where it is refused.
+
+    Raises:
+        TropDEssais: too many were tried.
+    """
+    compte = connecte.compte
+    try:
+        await require_try(deps, f"second-facteur/{compte.id}", SECONDS_FACTEURS)
+        yield
+    except (CodeInexact, TropDEssais) as refus:
+        await note_refused(deps, acte, refus.code, par=Partie.of(compte))
+        raise
+    await deps.tentatives.forgive(f"second-facteur/{compte.id}")
+
+
+def purpose(genre: Genre, connecte: Connecte) -> str:
+    """What the value of a trial of this session is sealed for."""
+    return f"epreuve/{key(genre, connecte.session.id)}"
+
+
+def same(expected: str | None, given: str) -> bool:
+    """Whether the fingerprint is the one awaited."""
+    return expected is not None and hmac.compare_digest(expected, given)
+
+
+def digits(code: str) -> str:
+    """The code as typed, without the blanks that people and applications put in it."""
+    return "".join(code.split())[:16]
