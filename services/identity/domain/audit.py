@@ -90,6 +90,11 @@ _NIVEAUX = {
 }
 
 
+def niveau_of(role: Role) -> Niveau:
+    """Where a role stands in that line."""
+    return _NIVEAUX.get(role, Niveau.UTILISATEUR)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partie:
     """Whoever acts, or is acted on: an account, with what it held when that happened."""
@@ -109,7 +114,7 @@ class Partie:
     @property
     def niveau(self) -> Niveau:
         """The highest level at which it has a role."""
-        return max((_NIVEAUX.get(held.role, Niveau.UTILISATEUR) for held in self.roles), default=Niveau.UTILISATEUR)
+        return max((niveau_of(held.role) for held in self.roles), default=Niveau.UTILISATEUR)
 
 
 OPERATEUR = Partie(id="operateur")

@@ -25,6 +25,13 @@ ROLES_D_ETABLISSEMENT = frozenset(
 )
 """Roles that hold for one UAI (domaine.md §1)."""
 
+ROLES_DE_SUIVI = frozenset({Role.PROFESSEUR_PRINCIPAL, Role.REFERENT, Role.PSY_EN})
+"""« one or more classes, or a named group of students » (domaine.md §1)."""
+_CLASSE = re.compile(r"[\w .:/+°-]{1,20}")
+_GROUPE = re.compile(r"[\w .:/+°'’()-]{1,60}")
+_AU_PLUS = 60
+"""≈ ours: classes, and groups, of one role. The largest lycée has 770 students of terminale."""
+
 _PAR_FORMATION = frozenset(
     {
         Rubrique.PARAMETRAGE_FORMATIONS,
@@ -56,6 +63,19 @@ class CompteDesactive(Refusal):
     """The account is disabled: nothing is given to it."""
 
     code = "COMPTE_DESACTIVE"
+
+
+class DernierAdministrateur(Refusal):
+    """« the last administrator of a UAI cannot be removed » (issue 4); see `administrations_lost`."""
+
+    code = "DERNIER_ADMINISTRATEUR"
+
+    def __init__(self, uai: str) -> None:
+        super().__init__(
+            f"Ce compte est le dernier administrateur actif de l'établissement {uai} : nommez-en d'abord un autre, qui "
+            "ait activé son compte.",
+            champ="compte",
+        )
 
 
 class EtatCompte(StrEnum):
@@ -117,8 +137,19 @@ class Compte:
         """Its owner has that mobile number, or none any more."""
         return replace(self, mobile=mobile)
 
+    def invite_again(self) -> "Compte":
+        """Disabled no more: what it held counts again once its owner has proved the address and chosen a password.
+
+        Whoever knew the password of before is not let in by it.
+        """
+        return replace(self, etat=EtatCompte.INVITE) if self.etat is EtatCompte.DESACTIVE else self
+
+    def administers(self, uai: str) -> bool:
+        """Whether it is an administrator of that establishment, and active."""
+        return self.actif and any(held.role is Role.ADMIN_ETABLISSEMENT and held.uai == uai for held in self.roles)
+
     def give_role(self, role: RoleTenu) -> "Compte":
-        """Hold `role`; once only.
+        """Hold `role`, in place of the same held in the same place with other classes or groups.
 
         Raises:
             RoleInvalide: it is said to hold where such a role cannot.
@@ -128,14 +159,16 @@ class Compte:
         check_role(role)
         if role in self.roles:
             return self
-        return replace(self, roles=(*self.roles, role))
+        return replace(self, roles=(*(held for held in self.roles if not same_place(held, role)), role))
 
-    def take_role(self, role: Role, *, uai: str | None = None, academie: str | None = None) -> "Compte":
-        """Hold `role` no more; everywhere, unless a UAI or an académie is named."""
+    def take_role(
+        self, role: Role, *, uai: str | None = None, academie: str | None = None, region: str | None = None
+    ) -> "Compte":
+        """Hold `role` no more; everywhere, unless a UAI, an académie or a région académique is named."""
 
         def concerned(held: RoleTenu) -> bool:
             here = uai in (None, held.uai) and academie in (None, held.academie)
-            return held.role is role and here
+            return held.role is role and here and region in (None, held.region_academique)
 
         return replace(self, roles=tuple(held for held in self.roles if not concerned(held)))
 
@@ -167,11 +200,42 @@ class Compte:
             raise CompteDesactive("Ce compte est désactivé : réactivez-le avant de lui donner quoi que ce soit.")
 
 
+def same_place(one: RoleTenu, other: RoleTenu) -> bool:
+    """Whether these are one role in one place, whatever is followed there."""
+    return (one.role, one.uai, one.academie, one.region_academique) == (
+        other.role,
+        other.uai,
+        other.academie,
+        other.region_academique,
+    )
+
+
 def _same_thing(one: Droit, other: Droit) -> bool:
     return (one.uai, one.rubrique, one.formation) == (other.uai, other.rubrique, other.formation)
 
 
+def administrations_lost(before: Compte, after: Compte | None) -> frozenset[str]:
+    """The establishments of which an account ceases to be an administrator; all of its own when it is erased.
+
+    The head does not count for one, though it holds as much: a head leaves by a decision that is not taken here, and
+    would then leave nobody behind to give the next one's colleagues their rights. An invited account does not either:
+    nobody may ever answer.
+    """
+    uais = {role.uai for role in before.roles if role.uai is not None}
+    return frozenset(uai for uai in uais if before.administers(uai) and not (after and after.administers(uai)))
+
+
 def check_role(role: RoleTenu) -> None:
+    """Whether the role holds where such a role may, and follows whom such a role follows (domaine.md §1).
+
+    Raises:
+        RoleInvalide: it does not.
+    """
+    check_place(role)
+    _check_followed(role)
+
+
+def check_place(role: RoleTenu) -> None:
     """Whether the role holds where such a role may (domaine.md §1).
 
     Raises:
@@ -195,6 +259,23 @@ def check_role(role: RoleTenu) -> None:
         )
     if not valid:
         raise RoleInvalide(f"Le rôle {role.role} demande {expected} : corrigez sa portée.", champ="role")
+
+
+def _check_followed(role: RoleTenu) -> None:
+    if role.role not in ROLES_DE_SUIVI:
+        if role.classes or role.groupes:
+            raise RoleInvalide(f"Le rôle {role.role} ne suit ni classe ni groupe : n'en indiquez pas.", champ="classes")
+        return
+    if not (role.classes or role.groupes):
+        raise RoleInvalide(
+            f"Le rôle {role.role} suit des élèves : indiquez leurs classes, ou leur groupe.", champ="classes"
+        )
+    for names, form, champ in ((role.classes, _CLASSE, "classes"), (role.groupes, _GROUPE, "groupes")):
+        if len(names) > _AU_PLUS or not all(form.fullmatch(name) for name in names):
+            raise RoleInvalide(
+                f"Indiquez au plus {_AU_PLUS} {champ}, par leur nom dans l'établissement : corrigez la liste.",
+                champ=champ,
+            )
 
 
 def check_right(droit: Droit, *, now: datetime) -> None:

@@ -60,7 +60,7 @@ class Droits:
         )
         with refusals() as refus:
             compte = await give_right(info.context.deps, info.context.principal, entree.compte, droit)
-            return DonnerDroitPayload(compte=Compte.of(compte), refus=[])
+            return DonnerDroitPayload(compte=await Compte.seen(info, compte), refus=[])
         return DonnerDroitPayload(compte=None, refus=refus)
 
     @strawberry.mutation(description="Retire un droit à un utilisateur que l'on gère ; partout en cinq secondes.")
@@ -68,5 +68,5 @@ class Droits:
         vise = Vise(compte=entree.compte, uai=entree.uai, rubrique=entree.rubrique, formation=entree.formation)
         with refusals() as refus:
             compte = await take_right(info.context.deps, info.context.principal, vise)
-            return RetirerDroitPayload(compte=Compte.of(compte), refus=[])
+            return RetirerDroitPayload(compte=await Compte.seen(info, compte), refus=[])
         return RetirerDroitPayload(compte=None, refus=refus)

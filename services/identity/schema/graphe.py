@@ -8,13 +8,17 @@ from services.identity.schema.droits import Droits
 from services.identity.schema.journal import ExportsJournal, LecturesJournal
 
 
+from services.identity.schema.invitations import Invitations
+from services.identity.schema.roles import Roles
+
+
 @strawberry.type
 class Query(Lectures, LecturesJournal):
     """What is read; each subject has its module."""
 
 
 @strawberry.type
-class Mutation(Droits, ExportsJournal):
+class Mutation(Invitations, Roles, Droits, ExportsJournal):
     """What is done; each subject has its module."""
 
 

@@ -11,7 +11,7 @@ from strawberry.federation.types import FieldSet
 from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain import comptes as domain
-from services.identity.usecases.lectures import find_visible
+from services.identity.usecases.lectures import find_visible, shown
 from socle import principal as socle
 from socle.rubriques import Niveau, Role, Rubrique
 
@@ -102,8 +102,8 @@ class Compte:
     prenom: str = strawberry.field(description="Prénom de la personne.")
     courriel: str = strawberry.field(description="Adresse électronique, propre à ce compte.")
     etat: domain.EtatCompte = strawberry.field(description="Invité, actif ou désactivé.")
-    roles: list[RoleTenu] = strawberry.field(description="Ses rôles.")
-    droits: list[Droit] = strawberry.field(description="Les droits qui lui ont été donnés un par un.")
+    roles: list[RoleTenu] = strawberry.field(description="Ses rôles, là où l'on gère son compte ; tous pour soi-même.")
+    droits: list[Droit] = strawberry.field(description="Les droits qui lui ont été donnés un par un, de même.")
 
     @classmethod
     def of(cls, compte: domain.Compte) -> Self:
@@ -120,4 +120,10 @@ class Compte:
     @classmethod
     async def resolve_reference(cls, info: Info, id: strawberry.ID) -> Self:
         principal = policy.require_active(info.context.principal)
-        return cls.of(await find_visible(info.context.deps, principal, id))
+        return await cls.seen(info, await find_visible(info.context.deps, principal, id))
+
+    @classmethod
+    async def seen(cls, info: Info, compte: domain.Compte) -> Self:
+        """What who asks may be told of an account within its sight."""
+        principal = policy.require_active(info.context.principal)
+        return cls.of(await shown(info.context.deps, principal, compte))

@@ -1,7 +1,7 @@
 """Accounts, as they are kept and told."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -130,20 +130,42 @@ async def find_compte(database: Database, id: str) -> Compte | None:
     return None if document is None else COMPTE.read(document)
 
 
+_DU_RECTORAT = (Role.ADMIN_ETABLISSEMENT, Role.CHEF_ETABLISSEMENT, Role.DIRECTEUR_CIO)
+_DE_LA_NATION = (Role.ADMIN_ACADEMIQUE, Role.CAES)
+"""Roles that an account is seen for, in its académie and by the national team: those that they name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perimetre:
-    """Which accounts a read may return: one by id; those with something in `uais`; and the administrators of
-    `uais_administres`.
+    """Which accounts a read may return: one by id; those with something in `uais`; the heads and administrators of
+    `uais_administres`; and with `academiques`, whoever works for an académie.
     """
 
     compte: str
     uais: frozenset[str]
     uais_administres: frozenset[str]
+    academiques: bool = False
 
     @property
     def filter(self) -> Document:
-        administrator = {"role": Role.ADMIN_ETABLISSEMENT, "uai": {"$in": sorted(self.uais_administres)}}
-        return {"$or": [{"_id": self.compte}, _attached(self.uais), {"roles": {"$elemMatch": administrator}}]}
+        named = {"role": {"$in": list(_DU_RECTORAT)}, "uai": {"$in": sorted(self.uais_administres)}}
+        seen = [{"_id": self.compte}, _attached(self.uais), {"roles": {"$elemMatch": named}}]
+        if self.academiques:
+            seen.append({"roles.role": {"$in": list(_DE_LA_NATION)}})
+        return {"$or": seen}
+
+    def show(self, compte: Compte) -> Compte:
+        """What may be seen of an account within: what it holds here, and not what it does elsewhere."""
+        if compte.id == self.compte:
+            return compte
+        places = self.uais | self.uais_administres
+        return replace(
+            compte,
+            roles=tuple(
+                role for role in compte.roles if (role.uai in places if role.uai is not None else self.academiques)
+            ),
+            droits=tuple(droit for droit in compte.droits if droit.uai in places),
+        )
 
 
 def _attached(uais: Iterable[str]) -> Document:

@@ -25,11 +25,18 @@ def etablissement_document(message: offre_pb2.Etablissement) -> Document:
 
 async def find_lieu(database: Database, uai: str) -> Lieu | None:
     """Where this establishment is; None when `offre` does not know it, or not yet."""
-    row = await database[ETABLISSEMENTS.name].find_one({"_id": uai, GONE: {"$exists": False}})
-    if row is None:
-        return None
-    academie = academie_by_slug(row["academie"])
-    return Lieu(uai=uai, academie=academie.slug, region_academique=academie.region_academique)
+    return (await find_lieux(database, [uai])).get(uai)
+
+
+async def find_lieux(database: Database, uais: Iterable[str]) -> dict[str, Lieu]:
+    """Where these establishments are, of those that `offre` knows."""
+    where = {"_id": {"$in": sorted(uais)}, GONE: {"$exists": False}}
+    rows = await database[ETABLISSEMENTS.name].find(where, projection=["academie"]).to_list(None)
+    return {row["_id"]: _lieu(row["_id"], row["academie"]) for row in rows}
+
+
+def _lieu(uai: str, slug: str) -> Lieu:
+    return Lieu(uai=uai, academie=slug, region_academique=academie_by_slug(slug).region_academique)
 
 
 async def academies_of(database: Database, uais: Iterable[str]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from kit.vault.sealing import Vault
 from kit.versions import Version
 from services.identity.domain.facteurs import Facteur
 from services.identity.store import effacement, envois
+from services.identity.store.administrateurs import ADMINISTRATEURS, Administrateurs
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
@@ -57,6 +58,7 @@ LAYOUT = Layout(
         envois.ENVOIS,
         ETABLISSEMENTS,
         EXPORTS,
+        ADMINISTRATEURS,
     )
 )
 
@@ -67,6 +69,7 @@ class Work:
     def __init__(self, transaction: Transaction, generation: int) -> None:
         self._transaction = transaction
         self.comptes = Aggregates(transaction, COMPTE, generation)
+        self.administrateurs = Administrateurs(transaction)
         self.courriels = Courriels(transaction)
         self.facteurs = FacteursStore(transaction)
         self.liens = Liens(transaction)

@@ -10,6 +10,7 @@ from services.identity.domain.comptes import (
     DroitInvalide,
     EtatCompte,
     RoleInvalide,
+    administrations_lost,
     personal_words,
 )
 from socle.principal import Droit, RoleTenu
@@ -135,3 +136,55 @@ def test_the_words_that_a_password_must_not_hold_are_login_names_and_uai() -> No
     words = personal_words(holder)
     assert {"leveque", "petit", "creteil", "0940001a", "lea.petit@ac-creteil.fr"} <= words
     assert not {word for word in words if len(word) < 4}
+
+
+def test_a_follow_up_role_given_again_follows_the_classes_that_are_named_now() -> None:
+    first = RoleTenu(role=Role.PROFESSEUR_PRINCIPAL, uai=UAI, classes=frozenset({"TG01"}))
+    second = RoleTenu(role=Role.PROFESSEUR_PRINCIPAL, uai=UAI, classes=frozenset({"TG02"}))
+    elsewhere = RoleTenu(role=Role.PROFESSEUR_PRINCIPAL, uai="0940002B", classes=frozenset({"T1"}))
+    assert compte(roles=(first, elsewhere)).give_role(second).roles == (elsewhere, second)
+
+
+@pytest.mark.parametrize(
+    ("role", "champ"),
+    [
+        (RoleTenu(role=Role.REFERENT, uai=UAI), "classes"),
+        (RoleTenu(role=Role.REFERENT, uai=UAI, classes=frozenset({"T\n1"})), "classes"),
+        (RoleTenu(role=Role.REFERENT, uai=UAI, classes=frozenset({"T" * 21})), "classes"),
+        (RoleTenu(role=Role.REFERENT, uai=UAI, classes=frozenset(f"T{n}" for n in range(61))), "classes"),
+        (RoleTenu(role=Role.PSY_EN, uai=UAI, groupes=frozenset({"<script>"})), "groupes"),
+        (RoleTenu(role=Role.ADJOINT, uai=UAI, classes=frozenset({"TG01"})), "classes"),
+    ],
+)
+def test_follow_up_roles_alone_follow_and_name_whom(role: RoleTenu, champ: str) -> None:
+    with pytest.raises(RoleInvalide) as refus:
+        compte().give_role(role)
+    assert refus.value.champ == champ
+
+
+def test_a_role_of_a_region_is_taken_there_only() -> None:
+    region, academie = (
+        RoleTenu(role=Role.ADMIN_ACADEMIQUE, region_academique="10"),
+        RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="lille"),
+    )
+    holder = compte(roles=(region, academie))
+    assert holder.take_role(Role.ADMIN_ACADEMIQUE, region="10").roles == (academie,)
+
+
+def test_a_disabled_account_is_invited_again_and_no_other() -> None:
+    disabled = compte().activate().disable()
+    assert disabled.invite_again().etat is EtatCompte.INVITE
+    assert compte().activate().invite_again().etat is EtatCompte.ACTIF
+
+
+def test_an_establishment_loses_an_administrator_who_is_active_and_no_head() -> None:
+    here, there = (RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai) for uai in (UAI, "0940002B"))
+    head = RoleTenu(role=Role.CHEF_ETABLISSEMENT, uai=UAI)
+    active = compte(roles=(here, there, head)).activate()
+    assert administrations_lost(active, active.take_role(Role.ADMIN_ETABLISSEMENT, uai=UAI)) == {UAI}
+    assert administrations_lost(active, active.take_role(Role.CHEF_ETABLISSEMENT)) == frozenset()
+    assert administrations_lost(active, active.disable()) == {UAI, "0940002B"}
+    assert administrations_lost(active, None) == {UAI, "0940002B"}
+    invited = compte(roles=(here,))
+    assert administrations_lost(invited, None) == frozenset()
+    assert administrations_lost(active, active.give_right(SIECLE, now=NOW)) == frozenset()

@@ -121,3 +121,144 @@ def test_everyone_sees_its_own_account_and_managers_their_users() -> None:
     assert policy.scope(principal(ADMIN), now=NOW).uais == {LIEU.uai}
     assert policy.scope(principal(ACADEMIE), now=NOW).academies == {"creteil"}
     assert "versailles" in policy.scope(principal(REGION), now=NOW).academies
+
+
+NATIONAL = RoleTenu(role=Role.ADMIN_NATIONAL)
+LILLE = RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="lille")
+AILLEURS = Lieu(uai="0940002B", academie="creteil", region_academique="10")
+LOIN = Lieu(uai="0590001C", academie="lille", region_academique="09")
+UTILISATEURS = Droit(uai=LIEU.uai, rubrique=Rubrique.UTILISATEURS, niveau=Niveau.ECRITURE)
+
+
+def tenu(role: Role) -> RoleTenu:
+    """That role, where such a role holds."""
+    if role is Role.ADMIN_NATIONAL:
+        return NATIONAL
+    if role in (Role.ADMIN_ACADEMIQUE, Role.CAES):
+        return RoleTenu(role=role, academie="creteil")
+    return RoleTenu(role=role, uai=LIEU.uai, classes=frozenset({"T1"}))
+
+
+_ACADEMIQUES = {Role.ADMIN_ACADEMIQUE, Role.CAES}
+_DU_RECTORAT = {Role.ADMIN_ETABLISSEMENT, Role.CHEF_ETABLISSEMENT, Role.DIRECTEUR_CIO}
+_UTILISATEURS = {Role.ADJOINT, Role.GESTIONNAIRE, Role.PROFESSEUR_PRINCIPAL, Role.REFERENT, Role.PSY_EN}
+
+
+@pytest.mark.parametrize(
+    ("giver", "roles"),
+    [
+        (principal(NATIONAL), _ACADEMIQUES),
+        (principal(ACADEMIE), _DU_RECTORAT),
+        (principal(REGION), _DU_RECTORAT),
+        (principal(ADMIN), _UTILISATEURS | {Role.ADMIN_ETABLISSEMENT}),
+        (principal(CHEF), _UTILISATEURS | {Role.ADMIN_ETABLISSEMENT}),
+        (principal(droits=(UTILISATEURS,)), {Role.GESTIONNAIRE}),
+        (principal(droits=(UTILISATEURS, PILOTAGE)), {Role.GESTIONNAIRE, Role.ADJOINT}),
+        (principal(LILLE), set()),
+        (principal(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=AILLEURS.uai)), set()),
+        (principal(RoleTenu(role=Role.CAES, academie="creteil")), set()),
+        (principal(RoleTenu(role=Role.ADJOINT, uai=LIEU.uai)), set()),
+        (principal(ADMIN, actif=False), set()),
+        (principal(NATIONAL, actif=False), set()),
+    ],
+)
+def test_each_level_gives_the_roles_of_the_one_below_and_no_other(giver: Principal, roles: set[Role]) -> None:
+    given = set()
+    for role in set(Role) - {Role.SYSTEME}:
+        held = tenu(role)
+        try:
+            policy.require_confer(giver, held, LIEU if held.uai else None, now=NOW)
+        except (Forbidden, DroitNonDetenu):
+            continue
+        given.add(role)
+    assert given == roles
+
+
+def test_a_role_is_not_given_on_rights_that_end() -> None:
+    end = Droit(uai=LIEU.uai, rubrique=Rubrique.PILOTAGE, niveau=Niveau.LECTURE, jusqu_au=NOW + timedelta(days=9))
+    giver = principal(droits=(UTILISATEURS, end))
+    with pytest.raises(DroitNonDetenu):
+        policy.require_confer(giver, tenu(Role.ADJOINT), LIEU, now=NOW)
+    policy.require_name(giver, tenu(Role.ADJOINT), LIEU, now=NOW)
+
+
+def test_a_follow_up_role_is_given_by_who_may_read_students_and_write_their_sheet() -> None:
+    eleves = Droit(uai=LIEU.uai, rubrique=Rubrique.ELEVES, niveau=Niveau.LECTURE)
+    fiche = Droit(uai=LIEU.uai, rubrique=Rubrique.FICHE_AVENIR, niveau=Niveau.ECRITURE)
+    whole = (UTILISATEURS, PILOTAGE, eleves, fiche)
+    policy.require_confer(principal(droits=whole), tenu(Role.PROFESSEUR_PRINCIPAL), LIEU, now=NOW)
+    for missing in (PILOTAGE, eleves, fiche):
+        fewer = principal(droits=tuple(droit for droit in whole if droit is not missing))
+        with pytest.raises(DroitNonDetenu):
+            policy.require_confer(fewer, tenu(Role.PROFESSEUR_PRINCIPAL), LIEU, now=NOW)
+
+
+GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai=LIEU.uai)
+PARTOUT = {lieu.uai: lieu for lieu in (LIEU, AILLEURS, LOIN)}
+USER, HEAD, MANAGER = cible(GESTIONNAIRE), cible(CHEF), cible(GESTIONNAIRE)
+SHARED = cible(GESTIONNAIRE, RoleTenu(role=Role.GESTIONNAIRE, uai=AILLEURS.uai))
+MIXED = cible(ADMIN, RoleTenu(role=Role.GESTIONNAIRE, uai=LOIN.uai))
+RECTORAT, NATION = cible(ACADEMIE), cible(NATIONAL)
+
+
+def with_right(droit: Droit) -> Compte:
+    return Compte(id="01B", courriel="b@exemple.fr", nom="B", prenom="B", roles=(GESTIONNAIRE,), droits=(droit,))
+
+
+@pytest.mark.parametrize(
+    ("who", "whom", "helps", "ends"),
+    [
+        (principal(ADMIN), USER, True, True),
+        (principal(CHEF), USER, True, True),
+        (principal(droits=(UTILISATEURS,)), USER, True, True),
+        # Nobody is above its equal, be it by a right that was given.
+        (principal(droits=(UTILISATEURS,)), with_right(UTILISATEURS), False, False),
+        (principal(ADMIN), with_right(UTILISATEURS), True, True),
+        (principal(ADMIN), cible(ADMIN), False, False),
+        (principal(ADMIN), HEAD, False, False),
+        (principal(CHEF), cible(ADMIN), False, False),
+        (principal(ACADEMIE), cible(ADMIN), True, True),
+        (principal(REGION), HEAD, True, True),
+        (principal(LILLE), cible(ADMIN), False, False),
+        (principal(ACADEMIE), RECTORAT, False, False),
+        (principal(NATIONAL), RECTORAT, True, True),
+        (principal(NATIONAL), NATION, False, False),
+        # Who serves in two places is helped by either, and ended by who is above it in both.
+        (principal(ADMIN), SHARED, True, False),
+        (principal(ADMIN, RoleTenu(role=Role.CHEF_ETABLISSEMENT, uai=AILLEURS.uai)), SHARED, True, True),
+        (principal(ACADEMIE), SHARED, True, True),
+        # An administrator who is also a user elsewhere is of the académie's, not of that establishment's.
+        (principal(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=LOIN.uai)), MIXED, False, False),
+        (principal(ACADEMIE), MIXED, True, False),
+        (principal(ACADEMIE, LILLE), MIXED, True, True),
+        (principal(ADMIN), cible(), False, False),
+        (principal(ADMIN, actif=False), USER, False, False),
+    ],
+)
+def test_whoever_is_above_helps_and_who_is_above_everywhere_ends(
+    who: Principal, whom: Compte, helps: bool, ends: bool
+) -> None:
+    for everywhere, expected in ((False, helps), (True, ends)):
+        if expected:
+            policy.require_above(who, whom, PARTOUT, now=NOW, everywhere=everywhere)
+        else:
+            with pytest.raises(Forbidden):
+                policy.require_above(who, whom, PARTOUT, now=NOW, everywhere=everywhere)
+
+
+def test_nobody_acts_on_its_own_account_as_the_level_above_does() -> None:
+    me = Compte(id="01A", courriel="a@exemple.fr", nom="A", prenom="A", roles=(GESTIONNAIRE,))
+    with pytest.raises(Forbidden):
+        policy.require_above(principal(ADMIN), me, PARTOUT, now=NOW, everywhere=False)
+
+
+def test_an_establishment_that_is_not_known_is_in_nobodys_hands_but_the_nations() -> None:
+    for who in (ADMIN, ACADEMIE):
+        with pytest.raises(Forbidden):
+            policy.require_above(principal(who), USER, {}, now=NOW, everywhere=False)
+    policy.require_above(principal(NATIONAL), USER, {}, now=NOW, everywhere=False)
+
+
+def test_the_national_team_sees_those_who_work_for_an_academie() -> None:
+    assert policy.scope(principal(NATIONAL), now=NOW).academiques
+    assert not policy.scope(principal(ACADEMIE), now=NOW).academiques

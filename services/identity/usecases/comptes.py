@@ -1,6 +1,6 @@
 """What is done with accounts: create, activate, disable; choose a password."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from services.identity.domain import courriels, mots_de_passe
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
 from services.identity.domain.liens import LienInvalide, Usage
+from services.identity.domain.noms import parse_nom
 from services.identity.mfa.mots_de_passe import strength
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import claim, find_owners, free
@@ -20,6 +21,7 @@ from services.identity.store.facteurs import find_facteurs
 from services.identity.store.liens import find_lien
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
+from services.identity.usecases.changement import keep_administered
 from socle.principal import Droit, RoleTenu
 
 
@@ -54,11 +56,21 @@ async def find_by_address(deps: Deps, courriel: str) -> Compte:
     return compte
 
 
-async def create_compte(deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_de_passe: str | None = None) -> Compte:
+type Aussi = Callable[[Work, Compte], Awaitable[None]]
+"""What else is done with an account, in the transaction that changes it."""
+
+
+async def nothing_else(_work: Work, _compte: Compte) -> None:
+    """Nothing."""
+
+
+async def create_compte(
+    deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_de_passe: str | None = None, also: Aussi = nothing_else
+) -> Compte:
     """Create an account, as `par` asks: active with a password, else invited until its owner has chosen one.
 
     Raises:
-        CourrielRefuse, CourrielPris: its address cannot be.
+        CourrielRefuse, CourrielPris, NomRefuse: its address or its name cannot be.
         RoleInvalide, DroitInvalide: what it would hold cannot be.
         MotDePasseRefuse: the password breaks a rule.
     """
@@ -74,6 +86,7 @@ async def create_compte(deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_
             raise courriels.CourrielPris("Un compte vient de prendre cette adresse : vérifiez-la.")
         await work.facteurs.create(compte.id, hashes)
         await note(deps, work, Acte.COMPTE_CREE, par=par, cible=Partie.of(compte))
+        await also(work, compte)
         return await work.comptes.save(compte.activate() if hashes else compte)
 
     try:
@@ -87,7 +100,7 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
     """The account as it will be created.
 
     Raises:
-        CourrielRefuse, RoleInvalide, DroitInvalide: it cannot be.
+        CourrielRefuse, NomRefuse, RoleInvalide, DroitInvalide: it cannot be.
     """
     courriel = courriels.parse_address(nouveau.courriel)
     for role in nouveau.roles:
@@ -97,8 +110,8 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
     return Compte(
         id=str(ULID()),
         courriel=courriel,
-        nom=nouveau.nom.strip(),
-        prenom=nouveau.prenom.strip(),
+        nom=parse_nom(nouveau.nom, champ="nom"),
+        prenom=parse_nom(nouveau.prenom, champ="prenom"),
         roles=tuple(nouveau.roles),
         droits=tuple(nouveau.droits),
     )
@@ -195,11 +208,23 @@ async def disable(deps: Deps, id: str, *, par: Partie) -> Compte:
         held = await load(work, id)
         if held.etat is EtatCompte.DESACTIVE:
             return held
-        await work.sign_out(id, now=deps.clock())
-        await note(deps, work, Acte.COMPTE_DESACTIVE, par=par, cible=Partie.of(held))
-        return await work.comptes.save(held.disable())
+        return await end_use(deps, work, held, par=par, last_allowed=True)
 
     return await deps.transact(body)
+
+
+async def end_use(deps: Deps, work: Work, held: Compte, *, par: Partie, last_allowed: bool = False) -> Compte:
+    """Disable an account within a transaction; its sessions end at once, everywhere, and no mailed link opens it.
+
+    Raises:
+        DernierAdministrateur: see `keep_administered`.
+    """
+    now, disabled = deps.clock(), held.disable()
+    await keep_administered(work, held, disabled, last_allowed=last_allowed)
+    await work.sign_out(held.id, now=now)
+    await work.liens.void(held.id, now=now)
+    await note(deps, work, Acte.COMPTE_DESACTIVE, par=par, cible=Partie.of(held))
+    return await work.comptes.save(disabled)
 
 
 async def load(work: Work, id: str) -> Compte:

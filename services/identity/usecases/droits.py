@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kit.errors import NotFound
 from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte, Partie
 from services.identity.domain.comptes import Compte, DroitInvalide
-from services.identity.domain.facteurs import required_factors
-from services.identity.store.etablissements import find_lieu
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, refusals_noted
+from services.identity.usecases.changement import acting, lieu_of, save_change
 from services.identity.usecases.comptes import load
 from services.identity.usecases.lectures import find_visible
 from socle.principal import Droit, Lieu, Principal, require_recent
@@ -39,7 +37,7 @@ async def give_right(deps: Deps, principal: Principal | None, compte: str, droit
         DroitNonDetenu: who asks does not hold it.
         DroitInvalide, CompteDesactive: it cannot be given.
     """
-    dated = droit if droit.jusqu_au is None else replace(droit, jusqu_au=_moment(droit.jusqu_au))
+    dated = droit if droit.jusqu_au is None else replace(droit, jusqu_au=exact(droit.jusqu_au))
 
     def change(held: Compte, lieu: Lieu, giver: Principal) -> Compte:
         policy.require_give(giver, dated, lieu, held, now=deps.clock())
@@ -81,18 +79,16 @@ async def _change(
     acte: Acte,
     detail: Mapping[str, str],
 ) -> Compte:
-    giver = policy.require_active(principal)
+    giver = acting(deps, principal)
     par, said = Partie.of(giver), {name: value for name, value in detail.items() if value}
     async with refusals_noted(deps, acte, par=par, uai=uai, detail={"compte": compte, **said}):
         require_recent(giver, now=deps.clock())
         await find_visible(deps, giver, compte)
-        lieu = await find_lieu(deps.database, uai)
-        if lieu is None:
-            raise NotFound("Cet établissement n'existe pas : vérifiez son numéro UAI.", champ="uai")
+        lieu = await lieu_of(deps, uai)
 
         async def body(work: Work) -> Compte:
             held = await load(work, compte)
-            changed = await work.comptes.save(change(held, lieu, giver))
+            changed = await save_change(deps, work, held, change(held, lieu, giver))
             if changed.version != held.version:
                 await note(deps, work, acte, par=par, cible=Partie.of(changed), uai=uai, detail=said)
             return changed
@@ -101,17 +97,11 @@ async def _change(
 
 
 async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte]) -> Compte:
-    """Change an account by an operator's command, which no policy limits.
-
-    Who has to show more factors than before (« `ADMIN_*`: three », domaine.md §3) signs in again: what was given on
-    fewer ends in the same instant, everywhere.
-    """
+    """Change an account by an operator's command, which no policy limits."""
 
     async def body(work: Work) -> Compte:
         held = await load(work, id)
-        changed = await work.comptes.save(change(held))
-        if _required(deps, changed) > _required(deps, held):
-            await work.sign_out(id, now=deps.clock())
+        changed = await save_change(deps, work, held, change(held), last_allowed=True)
         if changed.version != held.version:
             await note(deps, work, Acte.DROITS_MODIFIES, par=OPERATEUR, cible=Partie.of(changed))
         return changed
@@ -119,11 +109,7 @@ async def change_compte(deps: Deps, id: str, change: Callable[[Compte], Compte])
     return await deps.transact(body)
 
 
-def _required(deps: Deps, compte: Compte) -> int:
-    return required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
-
-
-def _moment(given: datetime) -> datetime:
+def exact(given: datetime) -> datetime:
     """A moment, as precise as the store and the message that tells it can both keep.
 
     Raises:

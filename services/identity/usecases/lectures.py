@@ -43,7 +43,7 @@ async def is_active(deps: Deps, compte: str) -> bool:
 
 
 async def find_visible(deps: Deps, principal: Principal, id: str) -> Compte:
-    """The account of that id.
+    """The account of that id, whole: `shown` says what of it may be told.
 
     Raises:
         NotFound: there is none, or it is out of sight.
@@ -57,7 +57,12 @@ async def find_visible(deps: Deps, principal: Principal, id: str) -> Compte:
 async def find_all_visible(deps: Deps, principal: Principal | None, ids: Iterable[str]) -> Mapping[str, Compte]:
     """Those of these accounts that are in sight, by id."""
     perimetre = await _perimetre(deps, policy.require_active(principal))
-    return {compte.id: compte for compte in await select_comptes(deps.database, ids, perimetre)}
+    return {compte.id: perimetre.show(compte) for compte in await select_comptes(deps.database, ids, perimetre)}
+
+
+async def shown(deps: Deps, principal: Principal, compte: Compte) -> Compte:
+    """What `principal` may be told of an account within its sight: what it holds where these two meet."""
+    return (await _perimetre(deps, principal)).show(compte)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,14 @@ class Page:
 
 async def users_of(deps: Deps, principal: Principal, uai: str, *, first: int, after: tuple[str, str] | None) -> Page:
     """The accounts in sight that have a role or a right in that establishment, by name."""
-    rows, total = await list_users(deps.database, uai, await _perimetre(deps, principal), first=first, after=after)
-    return Page(rows, total)
+    perimetre = await _perimetre(deps, principal)
+    rows, total = await list_users(deps.database, uai, perimetre, first=first, after=after)
+    return Page([perimetre.show(row) for row in rows], total)
 
 
 async def _perimetre(deps: Deps, principal: Principal) -> Perimetre:
     portee = policy.scope(principal, now=deps.clock())
     administered = await uais_of(deps.database, portee.academies) if portee.academies else frozenset()
-    return Perimetre(compte=portee.compte, uais=portee.uais, uais_administres=administered)
+    return Perimetre(
+        compte=portee.compte, uais=portee.uais, uais_administres=administered, academiques=portee.academiques
+    )
