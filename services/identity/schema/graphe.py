@@ -5,10 +5,8 @@ import strawberry
 from kit.graphql.endpoint import Schema
 from services.identity.schema.comptes import Lectures
 from services.identity.schema.droits import Droits
-from services.identity.schema.journal import ExportsJournal, LecturesJournal
-
-
 from services.identity.schema.invitations import Invitations
+from services.identity.schema.journal import ExportsJournal, LecturesJournal
 from services.identity.schema.roles import Roles
 
 

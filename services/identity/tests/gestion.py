@@ -18,7 +18,7 @@ from services.identity.store.etablissements import ETABLISSEMENTS, etablissement
 from services.identity.tests.conftest import Identity, Titulaire
 from services.identity.usecases.audit import OPERATEUR_LECTEUR
 from socle.identifiants import uai_letter
-from socle.principal import Principal
+from socle.principal import Preuve, Principal
 
 
 async def known(identity: Identity, uai: str, academie: str) -> str:
@@ -36,11 +36,16 @@ async def new_uai(identity: Identity, academie: str = "creteil") -> str:
 
 
 async def acts(identity: Identity, who: Titulaire) -> Principal:
-    """Who acts, with what it holds now, as a request of it would be read."""
+    """Who acts, with what it holds now, having just proved who it is."""
     compte = await find_compte(identity.deps.database, who.compte.id)
     assert compte is not None
     return Principal(
-        compte=compte.id, session="01SESSION", actif=compte.actif, roles=compte.roles, droits=compte.droits
+        compte=compte.id,
+        session="01SESSION",
+        actif=compte.actif,
+        preuve=Preuve(acr="3", amr=("pwd", "otp", "email"), le=identity.deps.clock()),
+        roles=compte.roles,
+        droits=compte.droits,
     )
 
 

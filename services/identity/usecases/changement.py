@@ -1,24 +1,39 @@
 """What every change of an account brings with it, whoever asks for it."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from kit.errors import NotFound
 from services.identity import policy
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, DernierAdministrateur, administrations_lost
 from services.identity.domain.facteurs import required_factors
 from services.identity.store.etablissements import find_lieu, find_lieux
 from services.identity.store.work import Work
-from socle.principal import Lieu, Principal
+from services.identity.usecases.audit import refusals_noted
+from socle.principal import Lieu, Principal, require_recent
 
 
-def acting(_deps: Deps, principal: Principal | None) -> Principal:
-    """Who may do what is sensitive on accounts: anyone signed in with an active account, for the policy to judge.
+@asynccontextmanager
+async def sensitive(
+    deps: Deps,
+    principal: Principal | None,
+    acte: Acte,
+    *,
+    uai: str | None = None,
+    detail: Mapping[str, str] | None = None,
+) -> AsyncIterator[Principal]:
+    """A sensitive act on accounts is judged within, by who has just proved who it is; what is refused is written.
 
     Raises:
         Unauthenticated, Forbidden: nobody is signed in, or the account is disabled.
+        PreuveInsuffisante: who asks proved itself too long ago, or with too little.
     """
-    return policy.require_active(principal)
+    active = policy.require_active(principal)
+    async with refusals_noted(deps, acte, par=Partie.of(active), uai=uai, detail=detail):
+        require_recent(active, now=deps.clock())
+        yield active
 
 
 async def above(deps: Deps, principal: Principal, cible: Compte, *, everywhere: bool) -> Callable[[Compte], None]:

@@ -9,11 +9,11 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte, Partie
 from services.identity.domain.comptes import Compte, DroitInvalide
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note, refusals_noted
-from services.identity.usecases.changement import acting, lieu_of, save_change
+from services.identity.usecases.audit import note
+from services.identity.usecases.changement import lieu_of, save_change, sensitive
 from services.identity.usecases.comptes import load
 from services.identity.usecases.lectures import find_visible
-from socle.principal import Droit, Lieu, Principal, require_recent
+from socle.principal import Droit, Lieu, Principal
 from socle.rubriques import Rubrique
 
 
@@ -79,10 +79,8 @@ async def _change(
     acte: Acte,
     detail: Mapping[str, str],
 ) -> Compte:
-    giver = acting(deps, principal)
-    par, said = Partie.of(giver), {name: value for name, value in detail.items() if value}
-    async with refusals_noted(deps, acte, par=par, uai=uai, detail={"compte": compte, **said}):
-        require_recent(giver, now=deps.clock())
+    said = {name: value for name, value in detail.items() if value}
+    async with sensitive(deps, principal, acte, uai=uai, detail={"compte": compte, **said}) as giver:
         await find_visible(deps, giver, compte)
         lieu = await lieu_of(deps, uai)
 
@@ -90,7 +88,7 @@ async def _change(
             held = await load(work, compte)
             changed = await save_change(deps, work, held, change(held, lieu, giver))
             if changed.version != held.version:
-                await note(deps, work, acte, par=par, cible=Partie.of(changed), uai=uai, detail=said)
+                await note(deps, work, acte, par=Partie.of(giver), cible=Partie.of(changed), uai=uai, detail=said)
             return changed
 
         return await deps.transact(body)

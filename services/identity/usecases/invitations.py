@@ -18,9 +18,9 @@ from services.identity.lettres.lettre import Lettre
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import find_owners
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note, refusals_noted
+from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
-from services.identity.usecases.changement import above, acting, save_change
+from services.identity.usecases.changement import above, save_change, sensitive
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, load, new_compte
 from services.identity.usecases.lectures import find_visible
 from services.identity.usecases.roles import find_place, place_of, role_detail
@@ -79,22 +79,21 @@ async def invite(deps: Deps, principal: Principal | None, invitation: Invitation
     Of that account nothing is told but that it is there.
 
     Raises:
-        Unauthenticated, Forbidden, DroitNonDetenu: who asks may not give such a role or right there.
+        Unauthenticated, Forbidden, PreuveInsuffisante, DroitNonDetenu: who asks may not give that there.
         NotFound: there is no such establishment.
         CourrielRefuse, NomRefuse, RoleInvalide, DroitInvalide: what is asked cannot be.
         AutrePersonne: the address is that of an account under another name.
         CompteDesactive: the account of before is disabled.
         TropDEssais: who asks has invited too many within the hour.
     """
-    giver = acting(deps, principal)
-    par, role = Partie.of(giver), invitation.role
-    async with refusals_noted(deps, Acte.INVITATION_ENVOYEE, par=par, uai=role.uai, detail=role_detail(role)):
+    role, acte = invitation.role, Acte.INVITATION_ENVOYEE
+    async with sensitive(deps, principal, acte, uai=role.uai, detail=role_detail(role)) as giver:
         asked = await _examine(deps, giver, invitation)
         await require_try(deps, f"invitations/{giver.compte}", INVITATIONS)
         owner = await _owner(deps, asked.courriel)
         if owner is None:
             try:
-                invited = Invite(await _create(deps, par, invitation), nouveau=True)
+                invited = Invite(await _create(deps, Partie.of(giver), invitation), nouveau=True)
             except CourrielPris:
                 # Somebody else has just invited the same person.
                 owner = await _owner(deps, asked.courriel)
@@ -110,14 +109,12 @@ async def send_again(deps: Deps, principal: Principal | None, id: str) -> Compte
     """Mail a new activation link to an invited account; those of before work no more.
 
     Raises:
-        Unauthenticated, Forbidden: who asks is not above that account.
+        Unauthenticated, Forbidden, PreuveInsuffisante: who asks is not above that account.
         NotFound: it is out of sight.
         DejaActive: it is not waiting for its activation.
         TropDEssais: too many were sent to it within the hour.
     """
-    giver = acting(deps, principal)
-    par = Partie.of(giver)
-    async with refusals_noted(deps, Acte.INVITATION_ENVOYEE, par=par, detail={"compte": id}):
+    async with sensitive(deps, principal, Acte.INVITATION_ENVOYEE, detail={"compte": id}) as giver:
         require_above = await above(deps, giver, await find_visible(deps, giver, id), everywhere=False)
         await require_try(deps, f"invitation/{id}", ENVOIS)
 
@@ -127,7 +124,7 @@ async def send_again(deps: Deps, principal: Principal | None, id: str) -> Compte
             if held.etat is not EtatCompte.INVITE:
                 raise DejaActive
             await send_link(deps, work, held, again=True)
-            await note(deps, work, Acte.INVITATION_ENVOYEE, par=par, cible=Partie.of(held))
+            await note(deps, work, Acte.INVITATION_ENVOYEE, par=Partie.of(giver), cible=Partie.of(held))
             return held
 
         sent = await deps.transact(body)

@@ -9,9 +9,9 @@ from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, check_place
 from services.identity.lettres import comptes as lettres
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note, refusals_noted
+from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
-from services.identity.usecases.changement import acting, lieu_of, save_change
+from services.identity.usecases.changement import lieu_of, save_change, sensitive
 from services.identity.usecases.comptes import load
 from services.identity.usecases.lectures import find_visible
 from socle.academies import ACADEMIES
@@ -27,7 +27,7 @@ async def give_role(deps: Deps, principal: Principal | None, compte: str, role: 
     """Give a role to an account in sight, in place of the same one in the same place; its owner is told.
 
     Raises:
-        Unauthenticated, Forbidden, DroitNonDetenu: who asks may not give such a role there, or to itself.
+        Unauthenticated, Forbidden, PreuveInsuffisante, DroitNonDetenu: who asks may not give it there, or to itself.
         NotFound: no such account or establishment is in sight.
         RoleInvalide, CompteDesactive: it cannot be given.
     """
@@ -45,7 +45,7 @@ async def take_role(deps: Deps, principal: Principal | None, compte: str, role: 
     """Take a role away in the place it names; one that is not held changes nothing.
 
     Raises:
-        Unauthenticated, Forbidden: who asks may not take such a role away there.
+        Unauthenticated, Forbidden, PreuveInsuffisante: who asks may not take such a role away there.
         NotFound: no such account or establishment is in sight.
         RoleInvalide: no such role holds in such a place.
         DernierAdministrateur: the establishment would have no administrator any more.
@@ -67,9 +67,8 @@ async def _change(
     *,
     acte: Acte,
 ) -> Compte:
-    giver = acting(deps, principal)
-    par, said = Partie.of(giver), role_detail(role)
-    async with refusals_noted(deps, acte, par=par, uai=role.uai, detail={"compte": compte, **said}):
+    said = role_detail(role)
+    async with sensitive(deps, principal, acte, uai=role.uai, detail={"compte": compte, **said}) as giver:
         await find_visible(deps, giver, compte)
         lieu = await find_place(deps, role)
 
@@ -79,7 +78,7 @@ async def _change(
             if changed.version != held.version:
                 # What was taken away still says at whose level, and where.
                 cible = Partie.of(held if acte is Acte.ROLE_RETIRE else changed)
-                await note(deps, work, acte, par=par, cible=cible, uai=role.uai, detail=said)
+                await note(deps, work, acte, par=Partie.of(giver), cible=cible, uai=role.uai, detail=said)
                 if acte is Acte.ROLE_DONNE:
                     await notify(deps, work, changed, lettres.new_role(changed.prenom, role.role, place_of(role)))
             return changed
