@@ -19,7 +19,7 @@ from services.identity.usecases.connexion import IdentifiantsRefuses, check_pass
 from services.identity.usecases.droits import Vise, give_right, take_right
 from services.identity.usecases.seconds_facteurs import CodeRefuse, show_totp
 from services.identity.usecases.tentatives import TropDEssais
-from socle.principal import Droit, Principal, RoleTenu
+from socle.principal import Droit, Preuve, Principal, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
 
 pytestmark = pytest.mark.stack
@@ -44,7 +44,15 @@ def gestionnaire(uai: str = ICI) -> RoleTenu:
 
 
 def principal(who: Titulaire) -> Principal:
-    return Principal(compte=who.compte.id, session="s", actif=True, roles=who.compte.roles, droits=who.compte.droits)
+    """Who acts, having just proved who it is."""
+    return Principal(
+        compte=who.compte.id,
+        session="s",
+        actif=True,
+        preuve=Preuve(acr="2", amr=("pwd", "otp"), le=who.identity.deps.clock()),
+        roles=who.compte.roles,
+        droits=who.compte.droits,
+    )
 
 
 async def lines(identity: Identity, who: Titulaire) -> Sequence[LigneAudit]:
