@@ -10,6 +10,7 @@ import uvicorn
 
 from gateway import settings, telemetry
 from gateway.http.app import create_app
+from gateway.http.service_tokens import KeyRefused
 from gateway.supergraph import SupergraphRefused
 
 
@@ -22,6 +23,9 @@ def main() -> None:
         app = create_app(read)
     except (SupergraphRefused, OSError) as error:
         sys.stderr.write(f"supergraph {read.supergraphe}: {error}\n")
+        raise SystemExit(2) from None
+    except KeyRefused as error:
+        sys.stderr.write(f"setting PASSERELLE_CLE: {error}\n")
         raise SystemExit(2) from None
     # What is there by now stays: the collector of garbage would look through it again and again, 120 ms each time, in
     # which nobody is answered.

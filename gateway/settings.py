@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.limits import Limits
@@ -30,6 +30,10 @@ def _address(value: str) -> str:
     if wrong:
         raise ValueError("expected an address such as https://offre.example.fr/graphql")
     return value
+
+
+def _optional_address(value: str | None) -> str | None:
+    return None if value is None else _address(value)
 
 
 def _issuer(value: str) -> str:
@@ -63,6 +67,14 @@ class Settings(BaseSettings):
         validation_alias="IDENTITY_URL", description="Issuer of access tokens."
     )
     audience: str = Field("site-de-gestion", description="Audience that access tokens must name.")
+    adresse: Annotated[str | None, AfterValidator(_optional_address)] = Field(
+        None,
+        description="Public address at which clients ask, such as `https://api.example.fr/graphql`: what proofs of "
+        "possession (DPoP) are made for. With PASSERELLE_CLE; without them, tokens bound to a key are refused.",
+    )
+    cle: Path | None = Field(
+        None, description="Private ES256 key (PEM) by which the gateway vouches to subgraphs for tokens bound to a key."
+    )
     origines: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="Origins of the web frontends (CORS), comma-separated."
     )
@@ -78,6 +90,12 @@ class Settings(BaseSettings):
     valeurs: int = Field(
         20_000, gt=0, description="Values an answer may hold, each list counted for the elements that `first` asks."
     )
+
+    @model_validator(mode="after")
+    def _check_possession(self) -> Self:
+        if (self.adresse is None) != (self.cle is None):
+            raise ValueError("needs PASSERELLE_CLE, and is needed by it")
+        return self
 
     def limits(self) -> Limits:
         return Limits(
@@ -108,7 +126,8 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
-            name = str(problem["loc"][0]).upper()
+            # What is wrong with two together is told by one of them.
+            name = str(problem["loc"][0]).upper() if problem["loc"] else "ADRESSE"
             shown = name if name == "IDENTITY_URL" else f"PASSERELLE_{name}"
             sys.stderr.write(f"setting {shown}: {problem['msg']}\n")
         raise SystemExit(2) from None

@@ -1,7 +1,7 @@
 """Requests to subgraphs: one pooled client, bounded in time and size."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import orjson
@@ -17,6 +17,13 @@ _KEEP_ALIVE_SECONDS = 30
 _HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
 
+class Vouching(Protocol):
+    """Makes the further headers of a request to a subgraph."""
+
+    def headers(self, subgraph: str, authorization: str | None) -> Mapping[str, str]:
+        """Those that go with the `authorization` of the sender."""
+
+
 class SubgraphFailed(Exception):
     """A subgraph did not give a GraphQL answer: it is away, too slow, or answers something else."""
 
@@ -29,15 +36,23 @@ class Subgraphs:
         timeout: seconds one request may take.
         max_bytes: of an answer.
         measures: where each request is counted.
+        vouching: says to a subgraph, beside the token of the sender, that its possession was proved.
     """
 
     def __init__(
-        self, urls: Mapping[str, str], *, timeout: float, max_bytes: int, measures: Measures | None = None
+        self,
+        urls: Mapping[str, str],
+        *,
+        timeout: float,
+        max_bytes: int,
+        measures: Measures | None = None,
+        vouching: Vouching | None = None,
     ) -> None:
         self._urls = urls
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._max_bytes = max_bytes
         self._measures = measures or Measures()
+        self._vouching = vouching
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,6 +81,8 @@ class Subgraphs:
             carrier: dict[str, str] = {}
             propagate.inject(carrier)
             body = orjson.dumps({"query": operation, "variables": variables})
+            if self._vouching is not None:
+                carrier |= self._vouching.headers(name, headers.get("authorization"))
             try:
                 answer = await self._post(self._urls[name], body, {**_HEADERS, **headers, **carrier})
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, SubgraphFailed) as error:

@@ -20,6 +20,8 @@ from starlette.routing import Route
 from gateway.engine import Engine
 from gateway.executor.subgraphs import Subgraphs
 from gateway.http import requests
+from gateway.http.proofs import Proofs
+from gateway.http.service_tokens import ServiceTokens
 from gateway.http.tokens import IssuerKeys, Tokens
 from gateway.measures import Measures, Observed
 from gateway.refusals import RequestRefused, error
@@ -35,18 +37,23 @@ def create_app(settings: Settings, meter: Meter | None = None) -> Starlette:
 
     Raises:
         SupergraphRefused: the supergraph cannot be served.
+        KeyRefused: the gateway's own key cannot be had.
     """
     supergraph = read_supergraph(settings.supergraphe.read_text(encoding="utf-8"))
     measures = Measures(meter)
+    # Both are set, or neither.
+    vouching = None if settings.cle is None else ServiceTokens.read(settings.cle)
+    proofs = None if settings.adresse is None else Proofs(settings.adresse)
     subgraphs = Subgraphs(
         settings.urls(supergraph.names.values()),
         timeout=settings.delai_sous_graphe,
         max_bytes=settings.taille_reponse,
         measures=measures,
+        vouching=vouching,
     )
     keys = IssuerKeys(settings.identity_url)
     engine = Engine(supergraph, subgraphs, settings.limits())
-    gateway = _Gateway(engine, Tokens(keys, settings.audience), settings, measures)
+    gateway = _Gateway(engine, Tokens(keys, settings.audience, proofs), settings, measures)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -61,7 +68,7 @@ def create_app(settings: Settings, meter: Meter | None = None) -> Starlette:
         CORSMiddleware,
         allow_origins=list(settings.origines),
         allow_methods=["POST"],
-        allow_headers=["authorization", "content-type"],
+        allow_headers=["authorization", "content-type", "dpop"],
     )
     return Starlette(
         routes=[
@@ -111,7 +118,7 @@ class _Gateway:
             return requests.refusal(requests.NotAcceptable(), requests.JSON)
         try:
             authorization = request.headers.get("authorization")
-            await self._tokens.check_header(authorization)
+            await self._tokens.check_header(authorization, request.headers.getlist("dpop"))
             asked = await requests.read(request, max_bytes=self._settings.taille_requete)
             prepared = self._engine.prepare(asked.query, asked.operation_name)
             observed.kind = prepared.kind.value

@@ -108,5 +108,5 @@ def refusal(refused: RequestRefused, media_type: str) -> Response:
     status = 200 if media_type == JSON and operation_is_wrong else refused.status
     response = answer({"errors": refused.errors}, media_type, status=status)
     if refused.status == 401:
-        response.headers["www-authenticate"] = 'Bearer error="invalid_token"'
+        response.headers["www-authenticate"] = 'Bearer error="invalid_token", DPoP algs="ES256"'
     return response

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 from joserfc.jws import extract_compact
 
+from gateway.http.proofs import Proofs
 from gateway.refusals import RequestRefused, error
 
 _ALGORITHM = "ES256"
@@ -115,34 +117,49 @@ class Tokens:
 
     keys: IssuerKeys
     audience: str
-    _good: dict[str, float] = field(default_factory=dict, repr=False)
+    proofs: Proofs | None = None
+    _good: dict[str, tuple[float, str | None]] = field(default_factory=dict, repr=False)
 
-    async def check_header(self, authorization: str | None) -> None:
-        """Let an anonymous request pass, and one with a valid bearer token.
+    async def check_header(self, authorization: str | None, proofs: Sequence[str] = ()) -> None:
+        """Let an anonymous request pass, one with a valid bearer token, and one with a token that is bound to a key and
+        the proof (its `DPoP` header) that its sender has the key.
 
         Raises:
-            Unauthenticated: the header holds anything else.
+            Unauthenticated: the header holds anything else: neither kind of token is taken for the other.
+            ProofRefused: the possession of the key is not proved.
             IssuerAway: it cannot be told.
         """
         if authorization is None:
             return
         scheme, _, value = authorization.partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() not in ("bearer", "dpop"):
             raise Unauthenticated
-        if time.time() < self._good.get(value, 0.0):
-            return
+        jkt = await self._bound_to(value)
+        if (jkt is not None) != (scheme.lower() == "dpop"):
+            raise Unauthenticated
+        if jkt is not None:
+            if self.proofs is None:
+                raise Unauthenticated
+            self.proofs.check(proofs, method="POST", token=value, jkt=jkt)
+
+    async def _bound_to(self, value: str) -> str | None:
+        """The thumbprint of the key that a valid token is bound to, None for one that is not."""
+        until, jkt = self._good.get(value, (0.0, None))
+        if time.time() < until:
+            return jkt
         key = await self.keys.get(_kid(value))
         try:
             token = jwt.decode(value, key, algorithms=[_ALGORITHM])
         except _NOT_A_TOKEN as wrong:
             raise Unauthenticated from wrong
-        expires = self._check(token.header, token.claims)
+        expires, jkt = self._check(token.header, token.claims)
         if len(self._good) >= _REMEMBERED:
             self._good.clear()
-        self._good[value] = min(time.time() + _REMEMBERED_SECONDS, expires)
+        self._good[value] = (min(time.time() + _REMEMBERED_SECONDS, expires), jkt)
+        return jkt
 
-    def _check(self, header: dict[str, Any], claims: dict[str, Any]) -> float:
-        """When a valid token expires."""
+    def _check(self, header: dict[str, Any], claims: dict[str, Any]) -> tuple[float, str | None]:
+        """When a valid token expires, and which key it is bound to."""
         now = time.time()
         audience, expires = claims.get("aud"), claims.get("exp")
         valid = (
@@ -157,7 +174,17 @@ class Tokens:
         if not valid:
             raise Unauthenticated
         found: float = claims["exp"]
-        return found
+        return found, _bound_to(claims)
+
+
+def _bound_to(claims: dict[str, Any]) -> str | None:
+    if "cnf" not in claims:
+        return None
+    confirmed = claims["cnf"]
+    jkt = confirmed.get("jkt") if isinstance(confirmed, dict) else None
+    if not isinstance(jkt, str):
+        raise Unauthenticated
+    return jkt
 
 
 def _kid(value: str) -> str:

@@ -47,6 +47,8 @@ def test_addresses_are_read_as_they_are_written(environment: pytest.MonkeyPatch)
         ("IDENTITY_URL", "identite.example.fr", "expected an address"),
         ("IDENTITY_URL", "http://[::1", "expected an address"),
         ("PASSERELLE_VALEURS", "0", "greater than 0"),
+        ("PASSERELLE_ADRESSE", "https://api.example.fr/graphql", "needs PASSERELLE_CLE"),
+        ("PASSERELLE_ADRESSE", "api.example.fr", "expected an address"),
     ],
 )
 def test_a_wrong_setting_is_named_and_stops_all(

@@ -69,6 +69,8 @@ class Settings:
             "IDENTITY_GRPC": f"127.0.0.1:{self.identity_grpc}",
             "IDENTITY_GRPC_PORT": str(self.identity_grpc),
             "PASSERELLE_PORT": str(self.gateway),
+            "PASSERELLE_ADRESSE": self.gateway_url,
+            "PASSERELLE_CLE": str(self.keys / "gateway.pem"),
             "PASSERELLE_SUPERGRAPHE": str(ROOT / "graphe/supergraph.graphql"),
             "PASSERELLE_SOUS_GRAPHES": ",".join(
                 f"{name}=http://127.0.0.1:{port}/graphql" for name, port in self.services.items()
@@ -142,7 +144,7 @@ def nodes(settings: Settings) -> list[Part | Step]:
             raise StartFailed(str(error)) from None
 
     async def create_keys() -> None:
-        command = [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *settings.services]
+        command = [str(_PYTHON), "-c", _CREATE_KEYS, str(settings.keys), *settings.services, "gateway"]
         await complete("cles", command, {}, settings.logs)
 
     return [

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +48,8 @@ class AccessToken:
     auth_time: datetime
     issued_at: datetime
     expires_at: datetime
+    cle: str | None = None
+    """The thumbprint of the key that it is bound to (RFC 9449), and without which it is worth nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,16 @@ class IssuerKeys:
         self._next_fetch = time.monotonic() + _REFRESH_AT_MOST_EVERY_SECONDS
 
 
+type Voucher = Callable[[str | None], None]
+"""Takes the service token of whoever passed a bound token on, and raises `Unauthenticated` where that is nobody who had
+the possession of its key proved."""
+
+
+def nobody_vouches(_service_token: str | None) -> None:
+    """For whoever is asked by nobody that checks proofs: bound tokens are refused."""
+    raise Unauthenticated
+
+
 @dataclass(frozen=True, slots=True)
 class TokenVerifier:
     """Checks access tokens of one issuer for this platform.
@@ -123,24 +136,33 @@ class TokenVerifier:
     """
 
     keys: IssuerKeys
+    voucher: Voucher = nobody_vouches
     _good: dict[str, tuple[float, AccessToken]] = field(default_factory=dict, repr=False)
 
-    async def verify_header(self, authorization: str | None) -> AccessToken | None:
+    async def verify_header(self, authorization: str | None, service_token: str | None = None) -> AccessToken | None:
         """The verified token of an `Authorization` header; None when there is no header at all.
 
+        One that is bound to a key has the scheme `DPoP`, and comes with the service token of the gateway, which saw the
+        proof; one that is not has the scheme `Bearer`: neither is taken for the other.
+
         Raises:
-            Unauthenticated: the header holds anything but a valid bearer token.
+            Unauthenticated: the header holds anything else.
             Unavailable: the issuer's keys cannot be had.
         """
         if authorization is None:
             return None
         scheme, _, value = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not value:
+        if scheme.lower() not in ("bearer", "dpop") or not value:
             raise Unauthenticated
-        return await self.verify(value)
+        token = await self.verify(value)
+        if (token.cle is not None) != (scheme.lower() == "dpop"):
+            raise Unauthenticated
+        if token.cle is not None:
+            self.voucher(service_token)
+        return token
 
     async def verify(self, value: str) -> AccessToken:
-        """Check signature, type, issuer, audience and time.
+        """Check signature, type, issuer, audience and time; not who has the key that it may be bound to.
 
         Raises:
             Unauthenticated: one of them is wrong.
@@ -213,7 +235,16 @@ class TokenVerifier:
             auth_time=datetime.fromtimestamp(_number(claims.get("auth_time")), UTC),
             issued_at=datetime.fromtimestamp(_number(claims.get("iat")), UTC),
             expires_at=datetime.fromtimestamp(_number(claims.get("exp")), UTC),
+            cle=_bound_to(claims),
         )
+
+
+def _bound_to(claims: dict[str, Any]) -> str | None:
+    """The thumbprint of its key; a token that says anything else under `cnf` is none of ours."""
+    if "cnf" not in claims:
+        return None
+    confirmed = claims["cnf"]
+    return _text(confirmed if isinstance(confirmed, dict) else {}, "jkt")
 
 
 def _text(claims: dict[str, Any], name: str) -> str:

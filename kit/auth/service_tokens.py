@@ -6,11 +6,16 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN
+from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN, Voucher
 from kit.errors import Unauthenticated
+from kit.logs import get_logger
 
+HEADER = "service-token"
+GATEWAY = frozenset({"gateway"})
 _LIFETIME_SECONDS = 60
 _LEEWAY_SECONDS = 5
+
+_log = get_logger(__name__)
 
 
 def private_key_path(folder: Path, service: str) -> Path:
@@ -45,6 +50,19 @@ def verify(folder: Path, token: str, *, callee: str, callers: frozenset[str]) ->
         if claims.get("iss") == caller and claims.get("aud") == callee and fresh:
             return caller
     raise Unauthenticated
+
+
+def vouched_by(folder: Path, *, callee: str, callers: frozenset[str]) -> Voucher:
+    """Believes whoever of `callers` passes a bound token on to `callee`: it saw the proof of possession."""
+
+    def check(service_token: str | None) -> None:
+        try:
+            verify(folder, service_token or "", callee=callee, callers=callers)
+        except OSError as error:
+            _log.warning("caller_key_missing", error=type(error).__name__)
+            raise Unauthenticated from error
+
+    return check
 
 
 def create_keys(folder: Path, services: tuple[str, ...]) -> None:

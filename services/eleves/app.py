@@ -40,7 +40,7 @@ def create_app(settings: ElevesSettings) -> Starlette:
         return make_deps(settings, database, transact, fingerprints, clock, files_received=importation.wake)
 
     async def context(request: Request) -> Context:
-        principal = await acces.of_header(request.headers.get("authorization"))
+        principal = await acces.of_headers(request.headers)
 
         async def writer() -> Principal | None:
             return None if principal is None else await acces.for_writing(principal)

@@ -57,7 +57,7 @@ def routes(deps: Callable[[], Awaitable[Deps]], acces: Acces) -> list[Route]:
 
 
 async def _receive(request: Request, deps: Deps, acces: Acces, places: asyncio.Semaphore) -> Response:
-    principal = await acces.of_header(request.headers.get("authorization"))
+    principal = await acces.of_headers(request.headers)
     if principal is None:
         raise Unauthenticated
     fichier = str(request.path_params["fichier"])

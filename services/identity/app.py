@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from kit.app.service import Service
+from kit.auth import service_tokens
+from kit.auth.access_tokens import AccessToken
 from kit.consumer.loop import Consumer
 from kit.graphql.endpoint import Endpoint
 from kit.mongo import open_database
@@ -45,15 +47,19 @@ def create_app(settings: IdentitySettings) -> Starlette:
     vault = settings.open_vault()
     courrier = Courrier.of(settings, database, vault)
     deps = make_deps(settings, database, vault, committed=relay.wake, mail_written=courrier.wake)
-    serveur = Serveur(deps, clients, issuer=settings.identity_url)
+    gateway = service_tokens.vouched_by(settings.cles_services, callee="identity", callers=service_tokens.GATEWAY)
+    serveur = Serveur(deps, clients, issuer=settings.identity_url, voucher=gateway)
     rpc_servers: list[grpc.aio.Server] = []
 
-    async def caller(request: Request) -> Principal | None:
-        token = await serveur.verifier.verify_header(request.headers.get("authorization"))
+    async def of_token(token: AccessToken | None) -> Principal | None:
         return None if token is None else await principal_of(deps, token)
 
+    async def caller(request: Request) -> Principal | None:
+        return await of_token(await serveur.verify_request(request))
+
     async def context(request: Request) -> Context:
-        return Context(await caller(request), deps)
+        authorization, service_token = request.headers.get("authorization"), request.headers.get(service_tokens.HEADER)
+        return Context(await of_token(await serveur.verifier.verify_header(authorization, service_token)), deps)
 
     async def prepare() -> None:
         await open_keys(deps, local=local)

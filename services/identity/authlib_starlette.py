@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, override
 from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.base import invalid_error_characters
 from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Payload
-from starlette.datastructures import ImmutableMultiDict
+from starlette.datastructures import Headers, ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -76,6 +76,11 @@ class StarletteOAuth2Request(OAuth2Request):
             if name in _QUOTED_IN_ERRORS and invalid_error_characters(value):
                 raise InvalidRequestError(f"Malformed '{name}'.")
         return cls(request.method, base_url + request.url.path, request.headers, query=query, form=form)
+
+    def all_of(self, header: str) -> list[str]:
+        """Every value of a header that was sent, however often."""
+        assert isinstance(self.headers, Headers)  # noqa: S101 - as `read` gives them
+        return self.headers.getlist(header)
 
     def as_pushed(self, parameters: Mapping[str, str], *, name: str) -> Self:
         """The same request with the parameters that its client pushed, and no other."""

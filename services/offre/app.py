@@ -31,7 +31,7 @@ def create_app(settings: OffreSettings) -> Starlette:
     reads = Reads(database)
 
     async def context(request: Request) -> Context:
-        principal = await acces.of_header(request.headers.get("authorization"))
+        principal = await acces.of_headers(request.headers)
         return new_context(principal, reads, settings.session_courante)
 
     return Service(

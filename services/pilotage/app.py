@@ -33,7 +33,7 @@ def create_app(settings: PilotageSettings) -> Starlette:
     generation, relay = Generation(database), Relay.of(settings, database, service="pilotage")
 
     async def context(request: Request) -> Context:
-        principal = await acces.of_header(request.headers.get("authorization"))
+        principal = await acces.of_headers(request.headers)
 
         async def writer() -> Principal | None:
             return None if principal is None else await acces.for_writing(principal)

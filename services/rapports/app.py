@@ -26,9 +26,7 @@ def create_app(settings: RapportsSettings) -> Starlette:
     reads = Reads(database)
 
     async def context(request: Request) -> Context:
-        return new_context(
-            await acces.of_header(request.headers.get("authorization")), reads, settings.session_courante
-        )
+        return new_context(await acces.of_headers(request.headers), reads, settings.session_courante)
 
     return Service(
         name="rapports",

@@ -6,13 +6,14 @@ it does not answer, reads go on with what is known, and whoever writes, exports 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kit.auth import service_tokens
 from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
 from kit.clock import technical_clock
 from kit.consumer.projections import GONE, keep, projection
@@ -158,14 +159,14 @@ class Acces:
         """Whether tokens can be checked, should identity go away now."""
         return self.verifier.keys.had
 
-    async def of_header(self, authorization: str | None) -> Principal | None:
-        """Who sends a request with this `Authorization` header, with the rights last known; None when it has none.
+    async def of_headers(self, headers: Mapping[str, str]) -> Principal | None:
+        """Who sends a request with these headers, with the rights last known; None when none says who.
 
         Raises:
             Unauthenticated: the token is not valid, or its session has ended.
             Unavailable: it cannot be checked now.
         """
-        token = await self.verifier.verify_header(authorization)
+        token = await self.verifier.verify_header(headers.get("authorization"), headers.get(service_tokens.HEADER))
         return None if token is None else await self.principal(token)
 
     async def principal(self, token: AccessToken) -> Principal:
@@ -259,4 +260,5 @@ def open_acces(settings: ServiceSettings, database: Database, *, service: str) -
         keys=settings.cles_services,
         tls=channel_credentials(settings),
     )
-    return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url)))
+    gateway = service_tokens.vouched_by(settings.cles_services, callee=service, callers=service_tokens.GATEWAY)
+    return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url), gateway))

@@ -243,9 +243,9 @@ async def test_a_token_of_a_header_is_verified_before_anything_is_read(
 ) -> None:
     await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
     believing = Acces(store, acces.identity, TokenVerifier(IssuerKeys(issuer.url)))
-    assert await believing.of_header(None) is None
-    known = await believing.of_header(f"Bearer {issuer.token(sub='01CHEF')}")
+    assert await believing.of_headers({}) is None
+    known = await believing.of_headers({"authorization": f"Bearer {issuer.token(sub='01CHEF')}"})
     assert known is not None
     assert may_send_siecle(known)
     with pytest.raises(Unauthenticated):
-        await believing.of_header(f"Bearer {issuer.token(exp=1)}")
+        await believing.of_headers({"authorization": f"Bearer {issuer.token(exp=1)}"})

@@ -43,7 +43,8 @@ class Session:
 class Famille:
     """What one authorization gave one client: refresh tokens that succeed each other, and access tokens.
 
-    Its id is the claim `sid`; `avertir` says that its client wants to be told of its end. It ends with the browser's
+    Its id is the claim `sid`; `avertir` says that its client wants to be told of its end, and `cle`
+    is the thumbprint of the key that its tokens are bound to (RFC 9449). It ends with the browser's
     session, or alone when one of its tokens is used twice: a client that lost an answer then signs in again by
     `prompt=none`, for the browser's session goes on.
     """
@@ -57,6 +58,7 @@ class Famille:
     expire_le: datetime
     fin_le: datetime | None = None
     avertir: bool = False
+    cle: str | None = None
 
     def is_alive(self, now: datetime) -> bool:
         return self.fin_le is None and now < self.expire_le

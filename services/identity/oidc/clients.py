@@ -30,6 +30,7 @@ class Declaration(BaseModel):
     scopes: tuple[str, ...] = Field(min_length=1)
     boucle_locale: bool = False
     par_obligatoire: bool = False
+    dpop: bool = False
     backchannel_logout_uri: str | None = None
     introspection: tuple[str, ...] = ()
     machine: bool = False

@@ -23,7 +23,9 @@ from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
 from services.identity.domain.sessions import DUREE_CODE, CodeEmis, Famille, JetonEmis, Preuve
+from services.identity.oidc import dpop
 from services.identity.oidc.authentification import METHOD
+from services.identity.oidc.clients import Client
 from services.identity.oidc.titulaires import Code, Jeton, Titulaire
 from services.identity.store.comptes import find_compte
 from services.identity.store.jetons import find_code, find_jeton
@@ -63,6 +65,22 @@ class _Kept:
         deps: Deps = self.server.deps
         return deps
 
+    def _prove(self) -> str | None:
+        """The thumbprint of the key whose possession the request proves; None where it proves none, and need not.
+
+        Raises:
+            InvalidProof: the proof is not valid, or the client is declared to give one.
+        """
+        assert isinstance(self.request, StarletteOAuth2Request)  # noqa: S101 - as our server reads it
+        assert isinstance(self.request.client, Client)  # noqa: S101 - all are ours
+        shown = self.request.all_of(dpop.HEADER)
+        if not shown and not self.request.client.declaration.dpop:
+            return None
+        possession = dpop.read_proof(shown, method=self.request.method, url=self.request.uri)
+        shown_once, since, until = possession.spent()
+        self.request.spent[shown_once] = (since, until)
+        return possession.jkt
+
     async def _may_have_tokens(self, compte: str, preuve: Preuve) -> bool:
         """Whether the account is active, and was proved by as many factors as its roles ask for now."""
         found = await find_compte(self.deps.database, compte)
@@ -78,6 +96,12 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
     _allowed: bool = False
     _issued: CodeEmis | None = None
     _refresh_token: str = ""
+    _cle: str | None = None
+
+    @override
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        self._cle = self._prove()
 
     async def load(self) -> None:
         """Read the code that is presented; one that was used before ends what it gave (RFC 6749 §4.1.2)."""
@@ -100,7 +124,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
         emis = authorization_code.emis
         if not self._allowed:
             return None
-        return Titulaire(compte=emis.compte, session=None, sid=str(ULID()), preuve=emis.preuve)
+        return Titulaire(compte=emis.compte, session=None, sid=str(ULID()), preuve=emis.preuve, cle=self._cle)
 
     @override
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
@@ -156,6 +180,7 @@ class CodeGrant(_Kept, AuthorizationCodeGrant):
             scope=emis.scope,
             preuve=emis.preuve,
             expire_le=emis.preuve.le + self.deps.duree_session,
+            cle=user.cle,
             avertir=self.client.declaration.backchannel_logout_uri is not None,
         )
         try:
@@ -176,6 +201,14 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
     _presented: JetonEmis | None = None
     _famille: Famille | None = None
     _successor: str = ""
+
+    @override
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        assert self._famille is not None  # noqa: S101 - Authlib accepted it
+        # « the refresh token MUST be bound to the public key » (RFC 9449 §5): a stolen one is worth nothing.
+        if self._prove() != self._famille.cle:
+            raise InvalidGrantError("The refresh token is bound to another key, or to none.")
 
     async def load(self) -> None:
         """Read the token that is presented; one that was used before ends its family."""
@@ -199,7 +232,7 @@ class RefreshGrant(_Kept, RefreshTokenGrant):
     @override
     def authenticate_user(self, refresh_token: Jeton) -> Titulaire:
         famille = refresh_token.famille
-        return Titulaire(compte=famille.compte, session=None, sid=famille.id, preuve=famille.preuve)
+        return Titulaire(compte=famille.compte, session=None, sid=famille.id, preuve=famille.preuve, cle=famille.cle)
 
     @override
     def save_token(self, token: dict[str, Any]) -> None:

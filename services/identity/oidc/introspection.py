@@ -13,6 +13,7 @@ from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.clients import Client
+from services.identity.oidc.dpop import TOKEN_TYPE
 from services.identity.oidc.serveur import Serveur
 from services.identity.store.jetons import find_jeton
 from services.identity.store.sessions import find_famille
@@ -81,9 +82,10 @@ class Introspection(IntrospectionEndpoint):
             return await self._machine_token(value)
         if not principal.actif:
             return None
+        bound = {} if token.cle is None else {"token_type": TOKEN_TYPE, "cnf": {"jkt": token.cle}}
         of_session = {"sid": token.sid, "acr": token.acr, "amr": list(token.amr), "auth_time": _seconds(token)}
         said = {**self._of_access(token.client_id, token.scope, token.expires_at.timestamp()), **of_session}
-        return Connu(token.client_id, refreshes=False, said={**said, "sub": token.sub})
+        return Connu(token.client_id, refreshes=False, said={**said, **bound, "sub": token.sub})
 
     async def _machine_token(self, value: str) -> Connu | None:
         try:

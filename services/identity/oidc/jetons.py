@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, override
 
+from authlib.oauth2.rfc6749 import ClientMixin
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
@@ -13,6 +14,7 @@ from kit.auth.access_tokens import ALGORITHM, AUDIENCE, NOT_A_TOKEN
 from services.identity.condensats import new_secret
 from services.identity.domain.sessions import DUREE_JETON_D_ACCES
 from services.identity.oidc.clients import Client
+from services.identity.oidc.dpop import TOKEN_TYPE
 from services.identity.oidc.titulaires import Titulaire
 from services.identity.trousseau import Trousseau
 
@@ -48,8 +50,26 @@ class TokenGenerator(JWTBearerTokenGenerator):
         return None if user is None else int(user.preuve.le.timestamp())
 
     @override
-    def get_extra_claims(self, client: Client, grant_type: str, user: Titulaire | None, scope: str) -> dict[str, str]:
-        return {} if user is None else {"sid": user.sid}
+    def get_extra_claims(self, client: Client, grant_type: str, user: Titulaire | None, scope: str) -> dict[str, Any]:
+        if user is None:
+            return {}
+        bound = {} if user.cle is None else {"cnf": {"jkt": user.cle}}
+        return {"sid": user.sid, **bound}
+
+    @override
+    def generate(
+        self,
+        grant_type: str,
+        client: ClientMixin,
+        user: Titulaire | None = None,
+        scope: str | None = None,
+        expires_in: int | None = None,
+        include_refresh_token: bool = True,
+    ) -> dict[str, str | int]:
+        token = super().generate(grant_type, client, user, scope, expires_in, include_refresh_token)
+        if user is not None and user.cle is not None:
+            token["token_type"] = TOKEN_TYPE
+        return token
 
 
 def _refresh_token(**_about: Any) -> str:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from kit.auth.access_tokens import ALGORITHM
 from kit.errors import Unauthenticated, Unavailable
 from kit.mongo.connection import is_away
+from services.identity.oidc import dpop
 from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.clients import FLUX, SCOPES, Clients, origins
 from services.identity.oidc.demandes import Depot
@@ -53,6 +54,7 @@ def metadata(issuer: str) -> dict[str, object]:
         "token_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
         "revocation_endpoint_auth_methods_supported": ["none", METHOD],
         "revocation_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
+        "dpop_signing_alg_values_supported": [ALGORITHM],
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": list(PROMPTS),
         "acr_values_supported": ["2", "3"],
@@ -87,7 +89,7 @@ def cross_origin(clients: Clients) -> Middleware:
         CORSMiddleware,
         allow_origins=sorted(origin for origin in origins(clients) if not origin.endswith(":*")),
         allow_methods=["GET", "POST"],
-        allow_headers=["authorization", "content-type"],
+        allow_headers=["authorization", "content-type", dpop.HEADER],
     )
 
 
@@ -117,7 +119,7 @@ def routes(serveur: Serveur, clients: Clients) -> Sequence[Route]:
         try:
             return JSONResponse(await _userinfo(serveur, request), headers=_NOT_KEPT)
         except Unauthenticated:
-            challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
+            challenge = {"www-authenticate": f'Bearer error="invalid_token", DPoP algs="{ALGORITHM}"'}
             return Response(status_code=401, headers=_NOT_KEPT | challenge)
 
     def route(path: str, endpoint: Endpoint, *methods: str) -> Route:
@@ -154,7 +156,7 @@ async def _userinfo(serveur: Serveur, request: Request) -> UserInfo:
     Raises:
         Unauthenticated: there is no valid token of a living session.
     """
-    token = await serveur.verifier.verify_header(request.headers.get("authorization"))
+    token = await serveur.verify_request(request)
     if token is None or "openid" not in token.scope:
         raise Unauthenticated
     principal = await principal_of(serveur.deps, token)

@@ -10,15 +10,24 @@ from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core.errors import LoginRequiredError
 from authlib.oidc.rpinitiated import EndSessionEndpoint, EndSessionRequest
 from joserfc.jwk import KeySet
+from starlette.requests import Request
 from starlette.responses import Response
 
-from kit.auth.access_tokens import ALGORITHM, NOT_A_TOKEN, TokenVerifier
+from kit.auth.access_tokens import (
+    ALGORITHM,
+    NOT_A_TOKEN,
+    AccessToken,
+    TokenVerifier,
+    Voucher,
+    nobody_vouches,
+)
 from kit.errors import Unauthenticated
 from kit.logs import get_logger
 from services.identity.authlib_starlette import StarletteAuthorizationServer, StarletteOAuth2Request
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
+from services.identity.oidc import dpop
 from services.identity.oidc.authentification import METHOD, PrivateKeyJwt
 from services.identity.oidc.clients import SCOPES, Client, Clients
 from services.identity.oidc.grants import CodeGrant, MachineGrant, RefreshGrant, S256Only
@@ -40,11 +49,11 @@ _log = get_logger(__name__)
 class Serveur(StarletteAuthorizationServer):
     """The provider."""
 
-    def __init__(self, deps: Deps, clients: Clients, *, issuer: str) -> None:
+    def __init__(self, deps: Deps, clients: Clients, *, issuer: str, voucher: Voucher = nobody_vouches) -> None:
         super().__init__(base_url=issuer, scopes_supported=SCOPES)
         self.deps = deps
         self.issuer = issuer
-        self.verifier = TokenVerifier(OwnKeys(issuer, deps.trousseau))
+        self.verifier = TokenVerifier(OwnKeys(issuer, deps.trousseau), voucher)
         self._clients = clients
         self.register_token_generator("default", TokenGenerator(issuer, deps.trousseau))
         self.register_grant(CodeGrant, [S256Only(), _Parameters(), IdTokens(issuer, deps.trousseau)])
@@ -57,15 +66,42 @@ class Serveur(StarletteAuthorizationServer):
     def query_client(self, client_id: str) -> Client | None:  # type: ignore[override] # Authlib takes None for unknown
         return self._clients.get(client_id)
 
+    async def verify_request(self, request: Request) -> AccessToken | None:
+        """The verified token of a request to ourselves, with the proof that its sender has the key it is bound to.
+
+        Raises:
+            Unauthenticated: it is not valid, or that is not proved.
+        """
+        authorization = request.headers.get("authorization")
+        scheme, _, value = (authorization or "").partition(" ")
+        if scheme.lower() != dpop.TOKEN_TYPE.lower():
+            return await self.verifier.verify_header(authorization)
+        token = await self.verifier.verify(value)
+        shown, url = request.headers.getlist(dpop.HEADER), self.base_url + request.url.path
+        try:
+            possession = dpop.read_proof(shown, method=request.method, url=url, token=value)
+        except dpop.InvalidProof as error:
+            raise Unauthenticated from error
+        if possession.jkt != token.cle or not await self._is_new(*possession.spent()):
+            raise Unauthenticated
+        return token
+
     @override
     async def spend(self, request: StarletteOAuth2Request) -> None:
         for shown, (since, until) in request.spent.items():
-            since_when, until_when = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
+            if await self._is_new(shown, since, until):
+                continue
+            if shown.startswith(dpop.SPENT):
+                raise dpop.InvalidProof("The proof of possession was shown before.")
+            await note_replay(self.deps, request.client.get_client_id() if request.client else "")
+            raise InvalidClientError(description="The assertion was used before.")
+
+    async def _is_new(self, shown: str, since: float, until: float) -> bool:
+        """Whether what was made at `since` is shown for the first time, which is noted until it is believed no more."""
+        if self.deps.trousseau.predates_restoration(datetime.fromtimestamp(since, UTC)):
             # A store that was restored from a backup does not know what was shown before (ADR 028).
-            old = self.deps.trousseau.predates_restoration(since_when)
-            if old or not await see(self.deps.database, condensat(shown), until=until_when):
-                await note_replay(self.deps, request.client.get_client_id() if request.client else "")
-                raise InvalidClientError(description="The assertion was used before.")
+            return False
+        return await see(self.deps.database, condensat(shown), until=datetime.fromtimestamp(until, UTC))
 
     @override
     def error_response(self, error: OAuth2Error) -> Response:

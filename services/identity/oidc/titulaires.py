@@ -15,12 +15,14 @@ class Titulaire:
 
     Args:
         sid: the family of the tokens; empty while there is only a code.
+        cle: the thumbprint of the key that they are bound to.
     """
 
     compte: str
     session: Session | None
     sid: str
     preuve: Preuve
+    cle: str | None = None
 
     def get_user_id(self) -> str:
         return self.compte

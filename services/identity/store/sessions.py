@@ -40,7 +40,7 @@ FAMILLES = Collection(
         "fin_le": ["date", "null"],
         "rotations": "int",
     },
-    optional={"avertir": "bool"},
+    optional={"avertir": "bool", "cle": ["string", "null"]},
     indexes=(Index(keys={"session": 1}), Index(keys={"compte": 1}), EXPIRATION),
     purpose="savoir quels jetons sont encore valables, et les révoquer",
     readers="identity ; les autres services par l'événement de révocation",
@@ -78,6 +78,7 @@ def _famille(document: Document) -> Famille:
         preuve=read_preuve(document),
         expire_le=document["expire_le"],
         fin_le=document["fin_le"],
+        cle=document.get("cle"),
     )
 
 
@@ -165,6 +166,7 @@ class Familles:
                 "fin_le": None,
                 "rotations": 0,
                 "avertir": famille.avertir,
+                "cle": famille.cle,
             },
             session=self.transaction.session,
         )

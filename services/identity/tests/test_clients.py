@@ -39,7 +39,11 @@ def client(*redirect_uris: str, boucle_locale: bool = False) -> Client:
 
 def test_the_demonstrations_clients_are_well_declared_and_stay_local(tmp_path: Path) -> None:
     declared = load_clients(DECLARED, demonstration=True, cles=tmp_path)
-    assert {id for id, client in declared.items() if not client.declaration.machine} == {"web", "ligne-de-commande"}
+    assert {id for id, client in declared.items() if not client.declaration.machine} == {
+        "web",
+        "ligne-de-commande",
+        "mobile",
+    }
     assert {client.declaration.scopes for client in declared.values() if client.declaration.machine} == {
         (flux,) for flux in Flux
     }
