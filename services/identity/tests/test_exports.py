@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -19,7 +20,7 @@ from services.identity.tests.test_journal import principal
 from services.identity.usecases.audit import LigneLue
 from services.identity.usecases.exports import fetch_export, request_export
 from services.identity.usecases.jetons import end_famille
-from socle.principal import RoleTenu
+from socle.principal import Preuve, PreuveInsuffisante, Principal, RoleTenu
 from socle.rubriques import Role
 
 pytestmark = pytest.mark.stack
@@ -123,7 +124,7 @@ async def test_an_export_is_of_the_rights_of_now_and_of_a_session_that_lives(ide
 async def test_exports_that_wait_are_few_and_none_is_longer_than_a_file_may_be(
     identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    who = principal(await identity.account(admin()))
+    who = proved(principal(await identity.account(admin())))
     for _ in range(5):
         held = await request_export(identity.deps, who, Recherche(compte=who.compte), Format.CSV)
     with pytest.raises(TropDExports):
@@ -133,6 +134,16 @@ async def test_exports_that_wait_are_few_and_none_is_longer_than_a_file_may_be(
     monkeypatch.setattr("services.identity.usecases.exports.LIGNES", 0)
     with pytest.raises(ExportTropLong):
         await request_export(identity.deps, who, Recherche(compte=who.compte), Format.CSV)
+
+
+def proved(who: Principal, *, ago: timedelta = timedelta()) -> Principal:
+    return replace(who, preuve=Preuve(acr="2", amr=("pwd", "otp"), le=datetime.now(UTC) - ago))
+
+
+async def test_an_export_asks_for_a_proof_of_the_last_ten_minutes(identity: Identity) -> None:
+    who = principal(await identity.account(admin()))
+    with pytest.raises(PreuveInsuffisante):
+        await request_export(identity.deps, proved(who, ago=timedelta(minutes=11)), Recherche(), Format.CSV)
 
 
 def test_a_moment_without_offset_is_refused() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ulid import ULID
 
 from kit.errors import NotFound
+from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain.audit import Recherche
 from services.identity.domain.exports import (
@@ -21,7 +22,7 @@ from services.identity.store.audit import count
 from services.identity.store.exports import find_export
 from services.identity.store.work import Work
 from services.identity.usecases.audit import Lecteur, reader
-from socle.principal import Principal
+from socle.principal import Principal, require_recent
 
 
 async def request_export(deps: Deps, principal: Principal | None, recherche: Recherche, format: Format) -> Export:
@@ -29,11 +30,14 @@ async def request_export(deps: Deps, principal: Principal | None, recherche: Rec
 
     Raises:
         Unauthenticated, Forbidden: nobody is signed in, or the account is disabled.
+        PreuveInsuffisante: who asks proved itself too long ago, or with too little.
         PeriodeInvalide: a date has no offset.
         ExportTropLong: more lines are found than a file may have.
         TropDExports: as many wait already as an account may have.
     """
-    lecteur, now = reader(deps, principal), deps.clock()
+    active, now = policy.require_active(principal), deps.clock()
+    require_recent(active, now=now)
+    lecteur = reader(deps, active)
     dated(recherche.depuis, "depuis")
     asked = dated(recherche.jusqu_au, "jusquAu")
     fixed = replace(recherche, jusqu_au=now if asked is None else min(asked, now))
