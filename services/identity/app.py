@@ -35,6 +35,7 @@ from services.identity.settings import IdentitySettings
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.cles import open_keys
 from services.identity.usecases.lectures import principal_of
+from services.identity.veilleur import Veilleur
 from socle.principal import Principal
 
 
@@ -96,6 +97,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
             courrier.run,
             Battements.of(settings, database, deps.trousseau).run,
             Scelleur(deps=deps).run,
+            Veilleur(deps=deps).run,
             deps.trousseau.follow,
             Avertisseur.of(deps, clients, issuer=settings.identity_url).run,
             Consumer.of(settings, subscriptions(database), service="identity").run,

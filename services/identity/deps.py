@@ -7,6 +7,7 @@ from datetime import timedelta
 from kit.clock import Clock, technical_clock
 from kit.mongo import Database, Transactor
 from kit.vault.sealing import Vault
+from services.identity.domain.inactivite import RegleInactivite
 from services.identity.mfa.mots_de_passe import Hasher
 from services.identity.settings import IdentitySettings
 from services.identity.store.connexions import Connexions
@@ -39,6 +40,7 @@ class Deps:
     tentatives: Tentatives
     duree_session: timedelta
     a_trois_facteurs: frozenset[Role]
+    inactivite: RegleInactivite
     sms: bool
     sms_par_heure: int
     mail_written: Callable[[], None]
@@ -67,6 +69,9 @@ def make_deps(
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,
+        inactivite=RegleInactivite(
+            mois=settings.inactivite_mois, preavis=timedelta(days=settings.inactivite_preavis_jours)
+        ),
         sms=settings.sms_url != "",
         sms_par_heure=settings.sms_par_heure,
         mail_written=mail_written,

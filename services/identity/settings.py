@@ -48,6 +48,12 @@ class IdentitySettings(VaultSettings):
     duree_session_minutes: int = Field(
         600, description="Longest time a person stays signed in, in minutes: a working day.", ge=10, le=1440
     )
+    inactivite_mois: int = Field(
+        13, description="Months without use after which an account is flagged and its owner warned.", ge=1, le=120
+    )
+    inactivite_preavis_jours: int = Field(
+        30, description="Days from that warning until the account is disabled, unless it was used.", ge=1, le=365
+    )
     trois_facteurs: Names = Field(
         default=tuple(sorted(ROLES_A_TROIS_FACTEURS)),
         description="Roles that sign in with three factors, comma-separated; everyone else does with two.",

@@ -119,6 +119,8 @@ class Partie:
 
 OPERATEUR = Partie(id="operateur")
 """Whoever runs a command of the service."""
+PLATEFORME = Partie(id="plateforme")
+"""The platform itself, where a rule says what is to be done and nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ class LigneAudit:
 
     Args:
         id: sortable by time.
-        acteur: the account that acted, `OPERATEUR.id`, or None for whoever has not proved to be anybody.
+        acteur: the account that acted, `OPERATEUR.id`, `PLATEFORME.id`, or None for who has proved nothing.
         cible: the account that it was about.
         niveau: of the highest of these accounts; the level above reads the line.
         motif: the code of the refusal.

@@ -36,7 +36,8 @@ class LigneJournal:
     issue: domain.Issue = strawberry.field(description="Comment cela s'est terminé.")
     motif: str | None = strawberry.field(description="Le code du refus ; absent si c'est fait.")
     acteur_id: str | None = strawberry.field(
-        description="Identifiant opaque du compte qui agit, ou `operateur` ; absent si personne n'était reconnu."
+        description="Identifiant opaque du compte qui agit, ou `operateur`, ou `plateforme` ; absent si personne "
+        "n'était reconnu."
     )
     acteur: Compte | None = strawberry.field(
         description="Le compte qui agit ; absent s'il n'est pas de ceux que l'on gère, ou s'il n'existe plus."

@@ -1,16 +1,19 @@
 """The types of the subgraph of `identity`: translation only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
 import strawberry
+from strawberry.dataloader import DataLoader
 from strawberry.federation.schema_directives import Key
 from strawberry.federation.types import FieldSet
 
 from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain import comptes as domain
+from services.identity.domain.inactivite import Usage
+from services.identity.store.facteurs import find_usages
 from services.identity.usecases.lectures import find_visible, shown
 from socle import principal as socle
 from socle.rubriques import Niveau, Role, Rubrique
@@ -22,6 +25,14 @@ class Context:
 
     principal: socle.Principal | None
     deps: Deps
+    usages: DataLoader[str, Usage | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        async def load(ids: list[str]) -> list[Usage | None]:
+            found = await find_usages(self.deps.database, ids)
+            return [found.get(id) for id in ids]
+
+        object.__setattr__(self, "usages", DataLoader(load_fn=load))
 
 
 type Info = strawberry.Info[Context, None]
@@ -104,6 +115,21 @@ class Compte:
     etat: domain.EtatCompte = strawberry.field(description="Invité, actif ou désactivé.")
     roles: list[RoleTenu] = strawberry.field(description="Ses rôles, là où l'on gère son compte ; tous pour soi-même.")
     droits: list[Droit] = strawberry.field(description="Les droits qui lui ont été donnés un par un, de même.")
+
+    @strawberry.field(
+        description="Quand la personne s'est connectée pour la dernière fois ; absente si elle ne l'a jamais fait."
+    )
+    async def derniere_connexion(self, info: Info) -> datetime | None:
+        usage = await info.context.usages.load(self.id)
+        return None if usage is None else usage.connecte_le
+
+    @strawberry.field(
+        description="Vrai si le compte est signalé comme inutilisé : la personne en a été avertie, et il sera "
+        "désactivé si elle ne se connecte pas."
+    )
+    async def signale_inactif(self, info: Info) -> bool:
+        usage = await info.context.usages.load(self.id)
+        return usage is not None and self.etat is not domain.EtatCompte.DESACTIVE and usage.signale
 
     @classmethod
     def of(cls, compte: domain.Compte) -> Self:

@@ -1,16 +1,20 @@
 """What accounts prove themselves with: password hashes and TOTP secrets. Never published, never logged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kit.mongo import Collection, Database, Document, Transaction
+from ulid import ULID
+
+from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.vault.sealing import Sealed
+from services.identity.domain.inactivite import Usage
 
 FACTEURS = Collection(
     name="facteurs",
     required={"mots_de_passe": "array", "totp": ["object", "null"], "connecte_le": ["date", "null"]},
-    optional={"demonstration": "string", "mobile_valide": "string"},
+    optional={"demonstration": "string", "mobile_valide": "string", "averti_le": ["date", "null"]},
+    indexes=(Index(keys={"connecte_le": 1, "_id": 1}),),
     purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré, empreinte du numéro de "
     "portable qui a reçu un code",
     readers="identity",
@@ -60,6 +64,61 @@ async def find_facteurs(database: Database, compte: str) -> Facteurs | None:
     """What this account proves itself with; None when there is no such account."""
     document = await database[FACTEURS.name].find_one({"_id": compte})
     return None if document is None else _facteurs(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Inutilise:
+    """An account that was not used for long, as they are listed: who never signed in first, by creation."""
+
+    compte: str
+    connecte_le: datetime | None
+
+
+async def list_unused(
+    database: Database, *, before: datetime, after: Inutilise | None, first: int = 100
+) -> list[Inutilise]:
+    """The next accounts whose owner last signed in before that moment, or never did and was created before it."""
+    rows: list[Inutilise] = []
+    if after is None or after.connecte_le is None:
+        created = {"$lt": _first_of(before)} | ({} if after is None else {"$gt": after.compte})
+        rows = await _unused(database, {"connecte_le": None, "_id": created}, first)
+    if len(rows) < first:
+        signed_in: Document = {"connecte_le": {"$lt": before}}
+        if after is not None and after.connecte_le is not None:
+            same = {"connecte_le": after.connecte_le, "_id": {"$gt": after.compte}}
+            signed_in = {"$or": [same, {"connecte_le": {"$gt": after.connecte_le, "$lt": before}}]}
+        rows += await _unused(database, signed_in, first - len(rows))
+    return rows
+
+
+async def _unused(database: Database, where: Document, first: int) -> list[Inutilise]:
+    cursor = database[FACTEURS.name].find(where, ["connecte_le"]).sort([("connecte_le", 1), ("_id", 1)]).limit(first)
+    return [Inutilise(row["_id"], row["connecte_le"]) for row in await cursor.to_list(first)]
+
+
+def _first_of(moment: datetime) -> str:
+    """The first identifier that an account created at that moment could have."""
+    return str(ULID.from_bytes(ULID.from_datetime(moment).bytes[:6] + bytes(10)))
+
+
+async def count_warned(database: Database) -> int:
+    """How many accounts are flagged and not disabled yet; those whose owner signed in since count until the next."""
+    return await database[FACTEURS.name].count_documents({"averti_le": {"$type": "date"}})
+
+
+async def find_usages(database: Database, comptes: Iterable[str]) -> dict[str, Usage]:
+    """How these accounts were used, by id."""
+    where = {"_id": {"$in": list(comptes)}}
+    rows = await database[FACTEURS.name].find(where, ["connecte_le", "averti_le"]).to_list(None)
+    return {row["_id"]: _usage(row) for row in rows}
+
+
+def _usage(document: Document) -> Usage:
+    return Usage(
+        cree_le=ULID.from_str(document["_id"]).datetime,
+        connecte_le=document["connecte_le"],
+        averti_le=document.get("averti_le"),
+    )
 
 
 async def has_demonstration_accounts(database: Database) -> bool:
@@ -120,6 +179,15 @@ class FacteursStore:
 
     async def set_mobile_valide(self, compte: str, empreinte: str) -> None:
         await self._set(compte, {"mobile_valide": empreinte})
+
+    async def usage(self, compte: str) -> Usage | None:
+        """How the account was used; None when there is none."""
+        document = await self.transaction[FACTEURS.name].find_one({"_id": compte}, session=self.transaction.session)
+        return None if document is None else _usage(document)
+
+    async def set_warned(self, compte: str, le: datetime | None) -> None:
+        """Note when its owner was warned that nobody uses it."""
+        await self._set(compte, {"averti_le": le})
 
     async def signed_in(self, compte: str, *, now: datetime) -> None:
         await self._set(compte, {"connecte_le": now})

@@ -103,6 +103,11 @@ def test_an_erased_person_is_said_to_be_gone_as_often_as_asked(run: Run) -> None
     assert "n'existe pas" in run("effacer-personne", "--compte", "01JHF3Z6X8Q4T2V5N7M9K1B3CD").stderr
 
 
+def test_unused_accounts_are_counted_without_a_name(run: Run) -> None:
+    said = "0 comptes signalés et avertis, 0 désactivés, 0 signalés en attente de leur échéance"
+    assert said in run("signaler-inactifs").stdout
+
+
 def test_a_functional_address_is_refused_with_an_example_of_a_right_one(run: Run) -> None:
     result = run("creer-compte", "--courriel", "ce.0940001A@ac-creteil.fr", "--nom", "X", "--prenom", "Y")
     assert result.exit_code == 1

@@ -11,7 +11,6 @@ from itertools import batched
 from kit.mongo.restoring import begin_restoration, find_restoration
 from kit.outbox.rows import drop_before
 from kit.versions import Version
-from services.identity.courrier import new_envoi
 from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte
 from services.identity.domain.comptes import Compte
@@ -19,11 +18,11 @@ from services.identity.mfa import secours, totp
 from services.identity.store import restauration as store
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
+from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import disable
 from services.identity.usecases.effacement import erase
 
 TOTP_REFUSE = timedelta(seconds=90)
-_NOTICE = timedelta(days=3)
 _TOGETHER = 200
 
 
@@ -103,12 +102,10 @@ async def _void_codes(deps: Deps, ids: list[str]) -> None:
     """Void the recovery codes of these accounts, and tell their owners to make others."""
 
     async def body(work: Work) -> None:
-        now = deps.clock()
-        await work.secours.void(ids, le=now)
+        await work.secours.void(ids, le=deps.clock())
         for compte in (await work.comptes.find(ids)).values():
             if compte.actif:
-                letter = secours.letter_void(compte.prenom)
-                await work.send(new_envoi(deps.vault, letter, destinataire=compte.courriel, now=now, validite=_NOTICE))
+                await notify(deps, work, compte, secours.letter_void(compte.prenom))
 
     await deps.transact(body)
 
