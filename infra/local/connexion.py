@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import override
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 import pyotp
@@ -168,12 +168,20 @@ class Navigateur:
             "code_challenge_method": "S256",
             **parameters,
         }
+        return self._code(await self.visit(f"{self.identity_url}/authorize?{urlencode(asked)}"), state)
+
+    async def visit(self, url: str) -> str:
+        """Follow a request of a client, signing in where the pages ask for it: the address that the client is told.
+
+        Raises:
+            ConnexionRefusee, TimeoutError: see `sign_in`.
+        """
         seen = await self.boite.last(self.personne.courriel)
-        response = await self._http.get(f"{self.identity_url}/authorize", params=asked)
+        response = await self._http.get(url)
         for _ in range(_PAGES):
             location = response.headers.get("location", "")
             if location.startswith(REDIRECTION):
-                return self._code(location, state)
+                return location
             if response.is_redirect:
                 response = await self._http.get(urljoin(str(response.url), location))
             else:

@@ -89,6 +89,31 @@ async def test_a_machine_is_nobody_and_nobody_is_a_machine(issuer: Issuer, verif
             await verifier.verify_machine(of_a_machine(issuer, **claims), flux="siecle.pousser")
 
 
+async def test_a_token_bound_to_a_key_is_taken_only_from_who_vouches_for_it(issuer: Issuer) -> None:
+    def vouches(service_token: str | None) -> None:
+        if service_token != "vu":
+            raise Unauthenticated
+
+    value = issuer.token(cnf={"jkt": "empreinte"})
+    verifier = TokenVerifier(IssuerKeys(issuer.url), vouches)
+    token = await verifier.verify_header(f"DPoP {value}", "vu")
+    assert token is not None
+    assert token.cle == "empreinte"
+    for header, service_token in ((f"Bearer {value}", "vu"), (f"DPoP {value}", None), (f"DPoP {issuer.token()}", "vu")):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify_header(header, service_token)
+    with pytest.raises(Unauthenticated):
+        await TokenVerifier(IssuerKeys(issuer.url)).verify_header(f"DPoP {value}", "vu")
+
+
+@pytest.mark.parametrize("confirmed", [{}, [], "x", {"jkt": 5}, {"x5t#S256": "x"}])
+async def test_a_token_bound_to_something_else_than_a_key_is_refused(
+    issuer: Issuer, verifier: TokenVerifier, confirmed: object
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(issuer.token(cnf=confirmed))
+
+
 async def test_an_id_token_is_not_an_access_token(issuer: Issuer, verifier: TokenVerifier) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(issuer.token(header={"typ": "JWT"}))
@@ -109,6 +134,9 @@ async def test_a_token_without_signature_or_signed_with_the_public_key_as_a_secr
     header, payload, _ = issuer.token(header={"alg": "ES256"}).split(".")
     with pytest.raises(Unauthenticated):
         await verifier.verify(f"{header}.{payload}.")
+    unsigned = _base64(orjson.dumps({"alg": "none", "typ": "at+jwt", "kid": issuer.key.kid}))
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(f"{unsigned}.{payload}.")
     hmac_header = _base64(orjson.dumps({"alg": "HS256", "typ": "at+jwt", "kid": issuer.key.kid}))
     signed = f"{hmac_header}.{payload}"
     mac = hmac.digest(issuer.key.as_pem(private=False), signed.encode(), "sha256")

@@ -121,6 +121,11 @@ def test_the_keys_of_the_demonstrations_machines_are_made_once_and_kept_to_their
         "https://site.example/",
         "https://site.example.evil/retour",
         "https://site.example/retour#x",
+        "https://site.example/%72etour",
+        "https://u:p@site.example/retour",
+        "https://site.example/x/../retour",
+        "https://site.example\\@evil.example/retour",
+        "https://site.example/retour\n",
         "",
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -191,6 +192,12 @@ async def test_user_info_asks_for_the_proof_that_goes_with_the_token(identity: I
 
 @pytest.fixture(scope="module")
 async def gateway(identity: Identity) -> AsyncIterator[str]:
+    async with serve_gateway(identity) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def serve_gateway(identity: Identity) -> AsyncIterator[str]:
     """The real gateway, over identity alone: where clients ask it."""
     keys, port = identity.settings.cles_services, free_port()
     service_tokens.create_keys(keys, ("gateway",))

@@ -1,6 +1,5 @@
 """The provider, as a client sees it (OpenID Connect Core, RFC 6749, 7636, 9068, 9207)."""
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -8,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
@@ -102,26 +101,24 @@ async def test_the_id_token_is_for_the_client_with_its_nonce(identity: Identity)
     assert claims["amr"] == ["pwd", "otp"]
 
 
-async def test_a_client_library_of_others_signs_in_with_it(browser: Navigateur) -> None:
-    client = OAuth2Session(
+async def test_a_client_library_of_others_signs_in_with_what_discovery_says(browser: Navigateur) -> None:
+    async with AsyncOAuth2Client(
         "ligne-de-commande",
         scope="openid profile email",
         redirect_uri=REDIRECTION,
         code_challenge_method="S256",
         token_endpoint_auth_method="none",
-    )
-    url, state = client.create_authorization_url(f"{browser.identity_url}/authorize", code_verifier=VERIFIER)
-    location = (await browser._http.get(url)).headers["location"]
-
-    def ask_who() -> dict[str, str]:
-        client.fetch_token(
-            f"{browser.identity_url}/token", authorization_response=location, state=state, code_verifier=VERIFIER
-        )
-        known: dict[str, str] = client.get(f"{browser.identity_url}/userinfo").json()
-        return known
-
-    known = await asyncio.to_thread(ask_who)
-    client.close()
+    ) as client:
+        found = (await browser._http.get(f"{browser.identity_url}/.well-known/openid-configuration")).json()
+        url, state = client.create_authorization_url(found["authorization_endpoint"], code_verifier=VERIFIER)
+        location = (await browser._http.get(url)).headers["location"]
+        endpoint = found["token_endpoint"]
+        await client.fetch_token(endpoint, authorization_response=location, state=state, code_verifier=VERIFIER)
+        known = (await client.get(found["userinfo_endpoint"])).json()
+        await client.refresh_token(endpoint)
+        assert (await client.get(found["userinfo_endpoint"])).status_code == 200
+        await client.revoke_token(found["revocation_endpoint"], token=client.token["refresh_token"])
+        assert (await client.get(found["userinfo_endpoint"])).status_code == 401
     assert known["name"] == "Camille Dupont"
     assert known["email"] == browser.personne.courriel
 
@@ -292,6 +289,22 @@ async def test_an_exchange_that_does_not_match_the_request_is_refused(
 async def test_a_token_request_of_another_type_is_refused(browser: Navigateur) -> None:
     answer = await browser._http.post(f"{browser.identity_url}/token", json={"grant_type": "authorization_code"})
     assert answer.json()["error"] == "invalid_request"
+
+
+async def test_a_form_that_is_malformed_or_too_large_is_refused_at_every_endpoint(identity: Identity) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    async with open_client(base_url=identity.url) as http:
+        for endpoint in ("/token", "/par", "/revoke", "/introspect"):
+            twice = await http.post(endpoint, content="client_id=web&client_id=web&token=x&grant_type=x", headers=form)
+            assert (twice.status_code, twice.json()["error"]) == (400, "invalid_request")
+            parts = await http.post(endpoint, files={"token": b"x"}, data={"client_id": "web"})
+            assert (parts.status_code, parts.json()["error"]) == (400, "invalid_request")
+            many = await http.post(endpoint, content="&".join(f"c{n}=1" for n in range(60)), headers=form)
+            assert many.status_code == 400
+            odd = await http.post(endpoint, content=b"client_id=%ff%00&\xff=1&token=%22", headers=form)
+            assert odd.status_code == 400
+            large = await http.post(endpoint, content=b"token=" + b"x" * 1_000_001, headers=form)
+            assert large.status_code == 413
 
 
 async def test_a_browser_client_may_call_from_where_it_is_served_and_no_other_page_may(identity: Identity) -> None:

@@ -280,9 +280,21 @@ async def live(browser: Navigateur) -> set[str]:
     await http.post(f"{url}/graphql", json={"query": "{ moi { nom } }"}, headers=headers)
     await http.post(f"{url}/graphql", json={"query": "{ moi { nom "}, headers=headers)
     await http.post(f"{url}/token", data={"grant_type": "authorization_code", "code": code, "client_id": "web"})
+    hinted = {"client_id": "web", "redirect_uri": "http://127.0.0.1:3000/connexion/retour", "response_type": "code"}
+    hinted |= {
+        "login_hint": "adresse.suggeree@ac-creteil.fr",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    reference = (await http.post(f"{url}/par", data=hinted)).json()["request_uri"]
+    await http.get(f"{url}/authorize", params={"client_id": "web", "request_uri": reference})
+    proved = {"grant_type": "client_credentials", "client_assertion": "une.mauvaise.assertion"}
+    proved["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    await http.post(f"{url}/token", data=proved, headers={"dpop": "une.mauvaise.preuve"})
     cookies = set(http.cookies.values())
     await http.post(f"{url}/revoke", data={"token": after.refresh_token, "client_id": browser.client_id})
     await http.get(f"{url}/logout", params={"id_token_hint": jetons.id_token})
     await http.get(f"{url}/activation", params={"lien": "un-lien-secret"})
     tokens = {j.refresh_token for j in (jetons, after)} | {j.access_token.split(".")[2] for j in (jetons, after)}
-    return {code, verifier, "un-nonce", "un-lien-secret", jetons.id_token.split(".")[2]} | tokens | cookies
+    pushed = {reference.rpartition(":")[2], "adresse.suggeree", "une.mauvaise.assertion", "une.mauvaise.preuve"}
+    return {code, verifier, "un-nonce", "un-lien-secret", jetons.id_token.split(".")[2]} | tokens | cookies | pushed
