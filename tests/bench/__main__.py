@@ -16,7 +16,7 @@ from infra.local.processes import free_ports, start_all, stop_all
 from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
-from tests.bench import chain, gateway, offer, operation, siecle, suite, up
+from tests.bench import chain, gateway, identite, offer, operation, siecle, suite, up
 from tests.bench.measures import Bar, heading
 
 _RUNS = 5
@@ -63,6 +63,8 @@ async def _measure(folder: Path) -> AsyncIterator[Bar]:
             yield bar
         yield await siecle.measure_memory(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS)
         yield await gateway.measure(runs=_RUNS)
+        async for bar in identite.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, folder, runs=_RUNS):
+            yield bar
         for bar in await chain.measure(ports.mongodb_uri, ports.kafka_bootstrap_servers, runs=_RUNS):
             yield bar
     finally:

@@ -1,0 +1,158 @@
+"""`identity` in a process of its own, as shipped but for its spans, and people who sign in to it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+from ulid import ULID
+
+from infra.local.connexion import Boite, Navigateur, Personne
+from infra.local.courriels import Boite as BoiteLocale
+from infra.local.courriels import create_app as create_catcher
+from kit.auth import service_tokens
+from kit.http import open_client
+from kit.mongo import open_database
+from kit.settings import Mode
+from kit.testing import topics
+from kit.testing.serving import free_port, serve
+from kit.testing.waiting import eventually
+from kit.vault.sealing import create_local_key
+from services.identity.deps import Deps, make_deps
+from services.identity.mfa.totp import new_secret
+from services.identity.rpc import CALLERS
+from services.identity.settings import IdentitySettings
+from services.identity.store.work import LAYOUT
+from services.identity.tests.conftest import TOPICS
+from services.identity.usecases.chargement import CompteDeDemonstration, load_accounts
+from services.identity.usecases.cles import open_keys
+from services.identity.usecases.comptes import NouveauCompte
+from socle.principal import RoleTenu
+from socle.rubriques import Role
+
+MOT_DE_PASSE = "parapluie cobalt sous la treille"
+_ROLE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The processes, over one store, and a second access to it."""
+
+    processes: Sequence[asyncio.subprocess.Process]
+    urls: Sequence[str]
+    settings: IdentitySettings
+    deps: Deps
+    courriels: str
+
+    async def people(self, count: int) -> list[Personne]:
+        """New active accounts, each with an application."""
+        run = str(ULID())[-12:].lower()
+        described = [
+            CompteDeDemonstration(
+                identite=NouveauCompte(
+                    courriel=f"camille.{run}.p{n:05d}q@ac-creteil.fr", nom="Dupont", prenom="Camille", roles=[_ROLE]
+                ),
+                mot_de_passe=MOT_DE_PASSE,
+                totp=new_secret(),
+            )
+            for n in range(count)
+        ]
+        bilan = await load_accounts(self.deps, described)
+        assert bilan.nouveaux == count, bilan
+        return [Personne(courriel=one.identite.courriel, mot_de_passe=MOT_DE_PASSE, totp=one.totp) for one in described]
+
+    def browser(self, personne: Personne, *, url: str = "") -> Navigateur:
+        """A browser of that person, at the first process unless another is named."""
+        return Navigateur(url or self.urls[0], personne, Boite(self.courriels))
+
+
+@asynccontextmanager
+async def serve_identity(
+    mongodb_uri: str, kafka: str, folder: Path, *, instances: int = 1, cheap_hash: bool = False
+) -> AsyncIterator[Served]:
+    """Serve it over an empty store; with `cheap_hash` a password costs next to nothing."""
+    run = str(ULID()).lower()
+    keys = folder / run
+    service_tokens.create_keys(keys, ("identity", *sorted(CALLERS)))
+    create_local_key(keys / "identity-maitre.cle")
+    ports = [free_port() for _ in range(instances)]
+    memory, passes = (64, 1) if cheap_hash else (65_536, 3)
+    settings = IdentitySettings(
+        mode=Mode.LOCAL,
+        mongodb_uri=mongodb_uri,
+        kafka_bootstrap_servers=kafka,
+        prefixe_topics=f"{run}.",
+        prefixe_bases=f"bench_{run}_",
+        identity_url=f"http://127.0.0.1:{ports[0]}",
+        identity_port=ports[0],
+        identity_grpc_port=free_port(),
+        cles_services=keys,
+        argon2_memoire_kio=memory,
+        argon2_passes=passes,
+    )
+    database = open_database(mongodb_uri, f"{settings.prefixe_bases}identity")
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.client.drop_database, database.name)
+        await LAYOUT.migrate(database)
+        deps = make_deps(settings, database, settings.open_vault())
+        stack.callback(deps.hasher.close)
+        await open_keys(deps, local=True)
+        await _create_topics(kafka, settings.prefixe_topics)
+        processes = [await stack.enter_async_context(_process(settings, port)) for port in ports]
+        catcher = await stack.enter_async_context(serve(create_catcher(BoiteLocale())))
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        yield Served(processes, urls, settings, deps, courriels=catcher.url)
+    database.client.close()
+
+
+async def _create_topics(kafka: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await topics.create(admin, [f"{prefix}{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")])
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def _process(settings: IdentitySettings, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = os.environ | {
+        "MODE": "local",
+        "MONGODB_URI": settings.mongodb_uri,
+        "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
+        "PREFIXE_TOPICS": settings.prefixe_topics,
+        "PREFIXE_BASES": settings.prefixe_bases,
+        # Of all of them, as behind one proxy.
+        "IDENTITY_URL": settings.identity_url,
+        "IDENTITY_PORT": str(port),
+        "IDENTITY_GRPC_PORT": str(free_port()),
+        "CLES_SERVICES": str(settings.cles_services),
+        "ARGON2_MEMOIRE_KIO": str(settings.argon2_memoire_kio),
+        "ARGON2_PASSES": str(settings.argon2_passes),
+        "OTEL_TRACES_EXPORTER": "none",
+        "LOG_LEVEL": "ERROR",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.identity", "servir", env=environment, stdout=asyncio.subprocess.DEVNULL
+    )
+
+    async def is_ready() -> bool:
+        assert process.returncode is None, "identity stopped while it started"
+        try:
+            async with open_client() as client:
+                return (await client.get(f"http://127.0.0.1:{port}/sante/pret")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        await eventually(is_ready, within=60)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
