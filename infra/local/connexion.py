@@ -179,7 +179,7 @@ class Navigateur:
         seen = await self.boite.last(self.personne.courriel)
         response = await self._http.get(url)
         for _ in range(_PAGES):
-            location = response.headers.get("location", "")
+            location: str = response.headers.get("location", "")
             if location.startswith(REDIRECTION):
                 return location
             if response.is_redirect:
