@@ -8,6 +8,7 @@ from kit.clock import Clock, technical_clock
 from kit.mongo import Database, Transactor
 from kit.vault.sealing import Vault
 from services.identity.domain.inactivite import RegleInactivite
+from services.identity.mfa.cles_d_acces import Site
 from services.identity.mfa.mots_de_passe import Hasher
 from services.identity.settings import IdentitySettings
 from services.identity.store.connexions import Connexions
@@ -24,6 +25,7 @@ class Deps:
 
     Args:
         adresse: where browsers reach us, for the links that are mailed.
+        site: whom passkeys are made for; None where they cannot be.
         sms: whether codes can be sent by SMS.
         sms_par_heure: how many to everyone.
         mail_written: called after a commit that wrote a message to send.
@@ -37,6 +39,7 @@ class Deps:
     hasher: Hasher
     connexions: Connexions
     epreuves: Epreuves
+    site: Site | None
     tentatives: Tentatives
     duree_session: timedelta
     a_trois_facteurs: frozenset[Role]
@@ -66,6 +69,7 @@ def make_deps(
         hasher=Hasher(memoire_kio=settings.argon2_memoire_kio, passes=settings.argon2_passes),
         connexions=Connexions(database),
         epreuves=Epreuves(database),
+        site=None if settings.hote is None else Site(hote=settings.hote, origine=settings.identity_url),
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,

@@ -1,5 +1,6 @@
 """Settings of `identity`."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
@@ -101,6 +102,16 @@ class IdentitySettings(VaultSettings):
     def secure(self) -> bool:
         """Whether browsers reach us over TLS."""
         return self.identity_url.startswith("https://")
+
+    @property
+    def hote(self) -> str | None:
+        """The host that passkeys are made for; None for a number, of which browsers make none."""
+        host = urlsplit(self.identity_url).hostname or ""
+        try:
+            ip_address(host)
+        except ValueError:
+            return host
+        return None
 
     @property
     def roles_a_trois_facteurs(self) -> frozenset[Role]:

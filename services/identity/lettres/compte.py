@@ -111,3 +111,24 @@ def application_removed(prenom: str) -> Lettre:
         prenom=prenom,
         corps=["L'application de codes de votre compte vient d'être retirée : ses codes ne servent plus.", _PAS_VOUS],
     )
+
+
+def key_added(prenom: str) -> Lettre:
+    """A passkey signs in."""
+    return Lettre(
+        sujet="Une clé d'accès a été ajoutée",
+        prenom=prenom,
+        corps=["Une clé d'accès vient d'être ajoutée à votre compte : elle permet de s'y connecter.", _PAS_VOUS],
+    )
+
+
+def key_removed(prenom: str) -> Lettre:
+    """A passkey signs in no more."""
+    return Lettre(
+        sujet="Une clé d'accès a été retirée",
+        prenom=prenom,
+        corps=[
+            "Une clé d'accès vient d'être retirée de votre compte : elle ne permet plus de s'y connecter.",
+            _PAS_VOUS,
+        ],
+    )

@@ -35,6 +35,7 @@ def routes(contexte: Contexte) -> list[Route]:
         Route("/logout", logout, methods=["GET", "POST"]),
         Route("/securite", security, methods=["GET"]),
         Route("/style.css", static, methods=["GET"]),
+        Route("/cles.js", static, methods=["GET"]),
         Route("/favicon.svg", static, methods=["GET"]),
     ]
 

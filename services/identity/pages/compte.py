@@ -13,6 +13,7 @@ from services.identity.domain.facteurs import Facteur
 from services.identity.pages.contexte import Contexte, see
 from services.identity.pages.personne import act, own, proof
 from services.identity.pages.suites import COMPTE, CONNEXIONS
+from services.identity.store.cles_d_acces import list_cles
 from services.identity.store.facteurs import find_facteurs
 from services.identity.store.secours import count_left
 from services.identity.usecases.audit import read_own
@@ -71,6 +72,8 @@ async def _show(contexte: Contexte, request: Request, connecte: Connecte) -> Res
         fait=_FAITS.get(request.query_params.get("fait", "")),
         compte=compte,
         attendue=await pending_address(deps, compte),
+        cles=len(await list_cles(deps.database, compte.id)),
+        cles_offertes=deps.site is not None,
         application=facteurs is not None and facteurs.totp is not None,
         secours=await count_left(deps.database, compte.id),
         ouvertes=len(await list_open(deps, connecte)),

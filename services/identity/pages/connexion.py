@@ -25,7 +25,7 @@ from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, 
 from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
 from socle.telephones import mask_mobile
 
-_LONGEST_REQUEST = 4000
+LONGEST_REQUEST = 4000
 _CLE = "/connexion/cle"
 _NOMS = {
     Facteur.TOTP: "application",
@@ -76,7 +76,7 @@ def step(contexte: Contexte, function: Step) -> Page:
 def first_page(contexte: Contexte, request: Request, *, refus: Refusal | None = None, courriel: str = "") -> Response:
     """The address and the password."""
     demande = request.url.query if request.url.path == "/connexion" else ""
-    if len(demande) > _LONGEST_REQUEST:
+    if len(demande) > LONGEST_REQUEST:
         return contexte.rendu.error("Adresse trop longue", "Revenez à l'application d'où vous venez, puis recommencez.")
     secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
     client = contexte.serveur.query_client(request.query_params.get("client_id", ""))
@@ -86,6 +86,7 @@ def first_page(contexte: Contexte, request: Request, *, refus: Refusal | None = 
         demande=demande,
         application=client.declaration.nom if client else None,
         courriel=courriel,
+        cles=contexte.deps.site is not None,
         preuve=contexte.navigateur.proof(secret),
     )
     contexte.navigateur.set_connexion(response, secret)
@@ -98,7 +99,7 @@ async def _take_password(contexte: Contexte, request: Request) -> Response:
         fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
         courriel = fields.get("courriel", "")
         secret = await check_password(
-            contexte.deps, courriel, fields.get("mot_de_passe", ""), demande=request.url.query[:_LONGEST_REQUEST]
+            contexte.deps, courriel, fields.get("mot_de_passe", ""), demande=request.url.query[:LONGEST_REQUEST]
         )
     except Refusal as refus:
         return first_page(contexte, request, refus=refus, courriel=courriel)

@@ -17,6 +17,7 @@ from services.identity.pages import (
     activation,
     application,
     autorisation,
+    cles_d_acces,
     compte,
     connexion,
     coordonnees,
@@ -53,6 +54,7 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
         mobile,
         mot_de_passe,
         totp,
+        cles_d_acces,
         secours,
         accueil,
     )

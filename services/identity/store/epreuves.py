@@ -37,6 +37,7 @@ class Genre(StrEnum):
     MOBILE = "MOBILE"
     CLE_NOUVELLE = "CLE_NOUVELLE"
     CLE = "CLE"
+    CLE_SEULE = "CLE_SEULE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

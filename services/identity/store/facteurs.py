@@ -13,7 +13,12 @@ from services.identity.domain.inactivite import Usage
 FACTEURS = Collection(
     name="facteurs",
     required={"mots_de_passe": "array", "totp": ["object", "null"], "connecte_le": ["date", "null"]},
-    optional={"demonstration": "string", "mobile_valide": "string", "averti_le": ["date", "null"]},
+    optional={
+        "demonstration": "string",
+        "mobile_valide": "string",
+        "averti_le": ["date", "null"],
+        "changements": "int",
+    },
     indexes=(Index(keys={"connecte_le": 1, "_id": 1}),),
     purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré, empreinte du numéro de "
     "portable qui a reçu un code",
@@ -173,6 +178,12 @@ class FacteursStore:
         where = {"_id": compte, "totp": {"$ne": None}}
         found = await self.transaction[FACTEURS.name].find_one(where, ["_id"], session=self.transaction.session)
         return found is not None
+
+    async def touch(self, compte: str) -> None:
+        """Write the row: of two transactions that change what the account has enrolled, one is run again after."""
+        await self.transaction[FACTEURS.name].update_one(
+            {"_id": compte}, {"$inc": {"changements": 1}}, session=self.transaction.session
+        )
 
     async def set_demonstration(self, compte: str, empreinte: str) -> None:
         await self._set(compte, {"demonstration": empreinte})

@@ -17,6 +17,7 @@ from services.identity.domain.facteurs import Facteur
 from services.identity.store import effacement, envois
 from services.identity.store.administrateurs import ADMINISTRATEURS, Administrateurs
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
+from services.identity.store.cles_d_acces import CLES, Cles
 from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
@@ -50,6 +51,7 @@ LAYOUT = Layout(
         PREUVES_VUES,
         SECOURS,
         EPREUVES,
+        CLES,
         TENTATIVES,
         AUDIT,
         SCEAUX,
@@ -81,6 +83,7 @@ class Work:
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
         self.exports = Exports(transaction)
+        self.cles = Cles(transaction)
         self.epreuves = EpreuvesEnCours(transaction)
         self.audit = Journal(transaction, generation)
 
@@ -91,7 +94,8 @@ class Work:
 
     async def enrolled(self, compte: str) -> frozenset[Facteur]:
         """The means that the account enrolled."""
-        return frozenset({Facteur.TOTP} if await self.facteurs.has_totp(compte) else ())
+        held = {Facteur.TOTP: await self.facteurs.has_totp(compte), Facteur.CLE: await self.cles.count(compte) > 0}
+        return frozenset(moyen for moyen, has in held.items() if has)
 
     async def forget(self, compte: str, empreinte: str) -> None:
         """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""

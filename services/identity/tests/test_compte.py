@@ -18,11 +18,10 @@ from services.identity.domain.mobiles import MobileObligatoire, MobileRefuse, pa
 from services.identity.store.audit import AUDIT
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import find_facteurs
-from services.identity.store.sessions import SESSIONS, find_session
+from services.identity.store.sessions import SESSIONS
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
-from services.identity.tests.visites import Visite, link, mailed
+from services.identity.tests.visites import Visite, link, mailed, open_directly
 from services.identity.usecases.coordonnees import ask_address, validate_address
-from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.mobiles import change_mobile
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link
@@ -53,17 +52,6 @@ def test_an_administrator_has_a_number_and_others_may_have_none(role: Role) -> N
 @pytest.fixture
 async def someone(identity: Identity) -> Titulaire:
     return await identity.account(GESTIONNAIRE)
-
-
-async def connecte(who: Titulaire) -> Connecte:
-    """Signed in, as the use cases see it."""
-    await who.browser().sign_in()
-    deps = who.identity.deps
-    row = await deps.database[SESSIONS.name].find_one({"compte": who.compte.id}, sort=[("_id", -1)])
-    assert row is not None
-    session = await find_session(deps.database, row["condensat"])
-    assert session is not None
-    return Connecte(session, who.compte)
 
 
 async def acts(who: Titulaire, acte: Acte) -> list[str]:
@@ -107,7 +95,7 @@ async def test_a_new_address_counts_once_its_own_mailbox_confirmed_it_and_the_ol
     await someone.browser(courriel=new).sign_in()
     with pytest.raises(LienInvalide):
         await owner_of_password_link(deps, to_the_old_mailbox)
-    other = await connecte(await someone.identity.account(GESTIONNAIRE))
+    other = await open_directly(await someone.identity.account(GESTIONNAIRE))
     await ask_address(deps, other, old)
     assert (await validate_address(deps, await link(someone, CONFIRMER))).courriel == old, "the old one is free"
 
@@ -115,7 +103,7 @@ async def test_a_new_address_counts_once_its_own_mailbox_confirmed_it_and_the_ol
 @pytest.mark.stack
 async def test_only_who_holds_the_mailbox_learns_that_another_account_has_the_address(someone: Titulaire) -> None:
     deps, taken = someone.identity.deps, (await someone.identity.account(GESTIONNAIRE)).personne.courriel
-    asking = await connecte(someone)
+    asking = await open_directly(someone)
     assert await ask_address(deps, asking, taken) == taken
     lien = await link(someone, CONFIRMER, to=taken)
     with pytest.raises(CourrielPris):
@@ -133,9 +121,9 @@ async def test_only_who_holds_the_mailbox_learns_that_another_account_has_the_ad
 async def test_an_address_asked_for_by_two_and_confirmed_at_once_is_one_account_s(identity: Identity) -> None:
     deps, wanted = identity.deps, address("disputee.deux")
     first, second = [await identity.account(GESTIONNAIRE) for _ in range(2)]
-    await ask_address(deps, await connecte(first), wanted)
+    await ask_address(deps, await open_directly(first), wanted)
     one = await link(first, CONFIRMER, to=wanted)
-    await ask_address(deps, await connecte(second), wanted)
+    await ask_address(deps, await open_directly(second), wanted)
 
     async def another() -> str | None:
         lien = await link(second, CONFIRMER, to=wanted)
@@ -152,7 +140,7 @@ async def test_an_address_asked_for_by_two_and_confirmed_at_once_is_one_account_
 
 @pytest.mark.stack
 async def test_an_address_that_is_nobody_s_is_refused_and_a_demand_can_be_withdrawn(someone: Titulaire) -> None:
-    deps, asking = someone.identity.deps, await connecte(someone)
+    deps, asking = someone.identity.deps, await open_directly(someone)
     for courriel, refus in (
         ("secretariat@ac-creteil.fr", CourrielRefuse),
         ("x@y\r\nBcc: z@ac-creteil.fr", CourrielRefuse),
@@ -221,7 +209,7 @@ async def test_a_number_counts_once_it_showed_the_code_it_received(someone: Titu
 @pytest.mark.stack
 async def test_where_no_sms_is_sent_a_number_is_kept_and_receives_no_code(someone: Titulaire) -> None:
     deps = replace(someone.identity.deps, sms=False)
-    assert await change_mobile(deps, await connecte(someone), "0692 39 98 12") is False
+    assert await change_mobile(deps, await open_directly(someone), "0692 39 98 12") is False
     held = await find_compte(deps.database, someone.compte.id)
     facteurs = await find_facteurs(deps.database, someone.compte.id)
     assert held is not None

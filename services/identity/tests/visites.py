@@ -3,10 +3,15 @@
 import re
 
 import httpx
+from ulid import ULID
 
 from infra.local.connexion import Page
 from kit.testing.waiting import eventually
+from services.identity.condensats import condensat, new_secret
+from services.identity.domain.sessions import Preuve, Session
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Titulaire
+from services.identity.usecases.jetons import Connecte
 
 SECOURS = "/compte/codes-de-secours"
 
@@ -58,3 +63,21 @@ async def link(who: Titulaire, sujet: str, *, to: str | None = None) -> str:
     found = re.search(r"\?lien=(\S+)", texts[0])
     assert found is not None
     return found[1]
+
+
+async def open_directly(who: Titulaire) -> Connecte:
+    """Signed in a moment ago with all its factors, without the pages."""
+    deps = who.identity.deps
+    now = deps.clock()
+    session = Session(
+        id=str(ULID()),
+        compte=who.compte.id,
+        preuve=Preuve(acr="3", amr=("pwd", "otp", "email"), le=now),
+        expire_le=now + deps.duree_session,
+    )
+
+    async def body(work: Work) -> None:
+        await work.sessions.open(session, condensat=condensat(new_secret()))
+
+    await deps.transact(body)
+    return Connecte(session, who.compte)

@@ -77,6 +77,7 @@ async def remove_application(deps: Deps, connecte: Connecte) -> None:
 
     async def body(work: Work) -> None:
         await require_held(deps, work, connecte)
+        await work.facteurs.touch(connecte.compte.id)
         compte = await load(work, connecte.compte.id)
         requis = required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
         require_dispensable(Facteur.TOTP, await work.enrolled(compte.id), requis=requis)

@@ -16,6 +16,7 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.domain.tentatives import MOTS_DE_PASSE
+from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.connexions import DUREE, Connexion
 from services.identity.store.courriels import find_owners
@@ -135,14 +136,16 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
     """
     if connexion is None:
         raise ConnexionExpiree
-    compte, facteurs, secours = await asyncio.gather(
+    compte, facteurs, secours, cle = await asyncio.gather(
         find_compte(deps.database, connexion.compte),
         find_facteurs(deps.database, connexion.compte),
         count_left(deps.database, connexion.compte),
+        has_cles(deps.database, connexion.compte),
     )
     if compte is None or facteurs is None or not compte.actif:
         raise ConnexionExpiree
     held = {
+        Facteur.CLE: cle and deps.site is not None,
         Facteur.TOTP: facteurs.totp is not None,
         Facteur.SMS: has_proved_mobile(deps, compte, facteurs),
         Facteur.SECOURS: secours > 0,

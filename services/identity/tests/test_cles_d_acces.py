@@ -1,0 +1,324 @@
+"""Passkeys: what holds and what does not, how they count, and what their counter betrays (ADR 033)."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.identity.condensats import condensat, new_secret
+from services.identity.deps import Deps
+from services.identity.domain.audit import OPERATEUR, Acte
+from services.identity.domain.cles_d_acces import Cle, CleInconnue, NomDeCleRefuse, TropDeCles, is_clone, name_key
+from services.identity.domain.facteurs import Etape, Facteur, MoyenIndispensable
+from services.identity.mfa.cles_d_acces import (
+    CleInvalide,
+    Site,
+    ask_creation,
+    ask_gesture,
+    key_id,
+    new_challenge,
+    read_challenge,
+    read_key,
+    verify_creation,
+    verify_gesture,
+)
+from services.identity.store.audit import AUDIT
+from services.identity.store.cles_d_acces import list_cles
+from services.identity.store.connexions import DUREE, Connexion
+from services.identity.tests.authentificateur import Authentificateur
+from services.identity.tests.conftest import Identity, Titulaire
+from services.identity.tests.visites import open_directly
+from services.identity.usecases.applications import remove_application
+from services.identity.usecases.cles_d_acces import (
+    CleCopiee,
+    CleRefusee,
+    add_key,
+    ask_any_key,
+    ask_key,
+    propose_key,
+    remove_key,
+    rename_key,
+    show_key,
+    show_key_alone,
+)
+from services.identity.usecases.comptes import disable
+from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress
+from services.identity.usecases.jetons import Connecte
+from socle.principal import RoleTenu
+from socle.rubriques import Role
+
+SITE = Site(hote="localhost", origine="http://localhost:4001")
+GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
+ADMINISTRATEUR = RoleTenu(role=Role.ADMIN_NATIONAL)
+
+
+@pytest.mark.parametrize(
+    ("compteur", "dernier", "copied"),
+    [(0, 0, False), (1, 0, False), (8, 7, False), (7, 7, True), (6, 7, True), (0, 7, True)],
+)
+def test_a_counter_that_has_not_grown_betrays_a_copy(compteur: int, dernier: int, *, copied: bool) -> None:
+    assert is_clone(compteur, dernier) is copied
+
+
+@pytest.mark.parametrize("nom", ["", "   ", "x" * 41, "clé\nBcc: x", "clé\u2028"])
+def test_a_name_of_a_key_is_one_short_line(nom: str) -> None:
+    with pytest.raises(NomDeCleRefuse):
+        name_key(nom)
+    assert name_key("  Clé   du bureau ") == "Clé du bureau"
+
+
+def made(authenticator: Authentificateur, challenge: bytes) -> str:
+    options = ask_creation(SITE, challenge, compte="01COMPTE", courriel="a.b@ac-creteil.fr", cles=[])
+    return authenticator.create(options)
+
+
+def kept(authenticator: Authentificateur, challenge: bytes) -> Cle:
+    created = verify_creation(SITE, made(authenticator, challenge), challenge)
+    return Cle(
+        id=key_id(created.identifiant),
+        compte="01COMPTE",
+        identifiant=created.identifiant,
+        publique=created.publique,
+        compteur=created.compteur,
+        transports=created.transports,
+        modele=created.modele,
+        nom="Clé",
+        cree_le=None,  # type: ignore[arg-type] # not read here
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Authentificateur(hote="ailleurs.test"),
+        Authentificateur(origine="https://localhost:4001"),
+        Authentificateur(origine="http://localhost:4001.ailleurs.test"),
+    ],
+)
+def test_a_key_of_another_site_does_not_hold(other: Authentificateur) -> None:
+    challenge = new_challenge()
+    with pytest.raises(CleInvalide):
+        verify_creation(SITE, made(other, challenge), challenge)
+
+
+def test_a_gesture_holds_for_its_own_challenge_site_and_kind_alone() -> None:
+    authenticator, challenge = Authentificateur(), new_challenge()
+    cle = kept(authenticator, challenge)
+    options = ask_gesture(SITE, challenge, [cle])
+    assert verify_gesture(SITE, authenticator.show(options), challenge, cle, verifie=True).verifie
+    forged = [
+        (authenticator.show(options), new_challenge()),
+        (authenticator.show(options, origin="http://localhost:4002"), challenge),
+        (authenticator.show(options, type="webauthn.create"), challenge),
+        (replace(authenticator, hote="ailleurs.test").show(options), challenge),
+        (Authentificateur(identifiant=authenticator.identifiant).show(options), challenge),
+        (replace(authenticator, verifie=False).show(options), challenge),
+    ]
+    for answer, expected in forged:
+        with pytest.raises(CleInvalide):
+            verify_gesture(SITE, answer, expected, cle, verifie=True)
+
+
+_GARDEE = kept(Authentificateur(), b"c" * 32)
+_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda parts: st.lists(parts, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["id", "rawId", "type", "response", "clientDataJSON", "authenticatorData", "attestationObject",
+                         "signature", "userHandle", "transports", "challenge"]),
+        parts,
+        max_size=6,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(deadline=None)  # what is forged costs little; the machine may be busy
+@given(_JSON.map(json.dumps) | st.text(max_size=200))
+def test_whatever_is_sent_in_place_of_a_key_is_refused_and_nothing_else_happens(answer: str) -> None:
+    cle, challenge = _GARDEE, b"c" * 32
+    attempts: list[Callable[[], object]] = [
+        lambda: read_challenge(answer),
+        lambda: read_key(answer),
+        lambda: verify_creation(SITE, answer, challenge),
+        lambda: verify_gesture(SITE, answer, challenge, cle, verifie=False),
+    ]
+    for attempt in attempts[2:]:
+        with pytest.raises(CleInvalide):
+            attempt()
+    for attempt in attempts[:2]:
+        try:
+            attempt()
+        except CleInvalide:
+            continue
+
+
+@dataclass(frozen=True, slots=True)
+class Porteur:
+    """A person signed in, over a provider that has a name; and its key."""
+
+    deps: Deps
+    who: Titulaire
+    connecte: Connecte
+    cle: Authentificateur
+
+    async def enrol(self, nom: str = "Clé du bureau") -> "Porteur":
+        answer = self.cle.create(await propose_key(self.deps, self.connecte))
+        await add_key(self.deps, self.connecte, answer, nom)
+        return self
+
+    async def after_password(self) -> str:
+        """A sign-in in progress."""
+        secret = new_secret()
+        expires = self.deps.clock() + DUREE
+        await self.deps.connexions.open(
+            Connexion(condensat=condensat(secret), compte=self.who.compte.id, demande="", expire_le=expires)
+        )
+        return secret
+
+    async def show(self, secret: str) -> EnCours:
+        _, options = await ask_key(self.deps, secret)
+        return await show_key(self.deps, secret, self.cle.show(options))
+
+    async def refusals(self) -> list[str]:
+        rows = self.deps.database[AUDIT.name].find({"cible": self.who.compte.id, "issue": "REFUSEE"})
+        return [row["motif"] for row in await rows.to_list(None)]
+
+
+type Bearer = Callable[..., Awaitable[Porteur]]
+
+
+@pytest.fixture
+def bearer(identity: Identity) -> Bearer:
+    async def make(role: RoleTenu = GESTIONNAIRE, **changed: Any) -> Porteur:
+        who = await identity.account(role)
+        deps = replace(identity.deps, site=SITE)
+        return Porteur(deps, who, await open_directly(who), Authentificateur(**changed))
+
+    return make
+
+
+@pytest.mark.stack
+async def test_after_the_password_a_key_that_checks_its_owner_is_an_administrator_s_two_other_factors(
+    bearer: Bearer,
+) -> None:
+    administrator = await (await bearer(ADMINISTRATEUR)).enrol()
+    shown = await administrator.show(await administrator.after_password())
+    assert shown.etape is Etape.TERMINEE
+    assert shown.parcours.faits == {Facteur.MOT_DE_PASSE, Facteur.CLE, Facteur.VERIFICATION}
+
+
+@pytest.mark.stack
+async def test_a_bare_key_is_one_factor_and_an_administrator_shows_another(bearer: Bearer) -> None:
+    administrator = await (await bearer(ADMINISTRATEUR, verifie=False)).enrol()
+    shown = await administrator.show(await administrator.after_password())
+    assert shown.etape is Etape.MOYEN
+    assert Facteur.CLE not in shown.parcours.moyens
+    someone = await (await bearer(verifie=False)).enrol()
+    assert (await someone.show(await someone.after_password())).etape is Etape.TERMINEE
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("role", "etape"), [(GESTIONNAIRE, Etape.TERMINEE), (ADMINISTRATEUR, Etape.MOYEN)])
+async def test_alone_a_key_that_checks_its_owner_is_two_factors(bearer: Bearer, role: RoleTenu, etape: Etape) -> None:
+    someone = await (await bearer(role)).enrol()
+    visite = new_secret()
+    answer = someone.cle.show(await ask_any_key(someone.deps, visite), compte=someone.who.compte.id)
+    secret = await show_key_alone(someone.deps, visite, answer, demande="suite=compte")
+    assert (await find_in_progress(someone.deps, secret)).etape is etape
+
+
+@pytest.mark.stack
+async def test_alone_a_key_counts_only_where_it_checked_its_owner_and_the_account_is_active(bearer: Bearer) -> None:
+    bare = await (await bearer(verifie=False)).enrol()
+    visite = new_secret()
+    for owner in (bare.who.compte.id, None):
+        with pytest.raises(CleRefusee):
+            answer = bare.cle.show(await ask_any_key(bare.deps, visite), compte=owner)
+            await show_key_alone(bare.deps, visite, answer, demande="")
+    disabled = await (await bearer()).enrol()
+    await disable(disabled.deps, disabled.who.compte.id, par=OPERATEUR)
+    with pytest.raises(CleRefusee):
+        answer = disabled.cle.show(await ask_any_key(disabled.deps, visite))
+        await show_key_alone(disabled.deps, visite, answer, demande="")
+
+
+@pytest.mark.stack
+async def test_a_challenge_serves_once_and_in_the_sign_in_that_asked_it(bearer: Bearer) -> None:
+    someone = await (await bearer()).enrol()
+    one, other = await someone.after_password(), await someone.after_password()
+    _, options = await ask_key(someone.deps, one)
+    await ask_key(someone.deps, other)
+    answer = someone.cle.show(options)
+    with pytest.raises(CleRefusee):
+        await show_key(someone.deps, other, answer)
+    visite = new_secret()
+    await ask_any_key(someone.deps, visite)
+    with pytest.raises(CleRefusee):
+        await show_key_alone(someone.deps, visite, answer, demande="")
+    ends = await asyncio.gather(*(show_key(someone.deps, one, answer) for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(end, EnCours) for end in ends) == 1
+    assert all(isinstance(end, (EnCours, CleRefusee, ConnexionExpiree)) for end in ends), ends
+
+
+@pytest.mark.stack
+async def test_a_copied_key_is_refused_and_written(bearer: Bearer) -> None:
+    someone = await (await bearer()).enrol()
+    copy = replace(someone, cle=replace(someone.cle))
+    for _ in range(2):
+        await someone.show(await someone.after_password())
+    with pytest.raises(CleCopiee):
+        await copy.show(await copy.after_password())
+    assert await someone.refusals() == [CleCopiee.code]
+    await someone.show(await someone.after_password())
+
+
+@pytest.mark.stack
+async def test_another_account_s_key_is_no_key(bearer: Bearer) -> None:
+    someone, stranger = await (await bearer()).enrol(), await (await bearer()).enrol()
+    with pytest.raises(CleRefusee):
+        await replace(someone, cle=stranger.cle).show(await someone.after_password())
+    again = replace(someone, cle=stranger.cle)
+    with pytest.raises(CleRefusee):
+        await again.enrol()
+    with pytest.raises(CleInconnue):
+        await remove_key(someone.deps, someone.connecte, key_id(stranger.cle.identifiant))
+    with pytest.raises(CleInconnue):
+        await rename_key(someone.deps, someone.connecte, key_id(stranger.cle.identifiant), "Volée")
+
+
+@pytest.mark.stack
+async def test_an_account_has_ten_keys_at_most_each_named_and_removed_by_its_owner(bearer: Bearer) -> None:
+    someone = await bearer()
+    for rank in range(10):
+        await replace(someone, cle=Authentificateur()).enrol(f"Clé {rank}")
+    with pytest.raises(TropDeCles):
+        await someone.enrol()
+    held = await list_cles(someone.deps.database, someone.who.compte.id)
+    await rename_key(someone.deps, someone.connecte, held[0].id, "Celle du bureau")
+    await remove_key(someone.deps, someone.connecte, held[1].id)
+    names = [cle.nom for cle in await list_cles(someone.deps.database, someone.who.compte.id)]
+    assert (len(names), names[:2]) == (9, ["Celle du bureau", "Clé 2"])
+    acts = someone.deps.database[AUDIT.name].count_documents
+    assert await acts({"acteur": someone.who.compte.id, "acte": Acte.CLE_ENROLEE}) == 10
+    assert await acts({"acteur": someone.who.compte.id, "acte": Acte.CLE_RETIREE}) == 1
+
+
+@pytest.mark.stack
+async def test_an_administrator_does_not_lose_its_last_key_and_its_application_at_the_same_moment(
+    bearer: Bearer,
+) -> None:
+    administrator = await (await bearer(ADMINISTRATEUR)).enrol()
+    deps, connecte = administrator.deps, administrator.connecte
+    ends = await asyncio.gather(
+        remove_key(deps, connecte, key_id(administrator.cle.identifiant)),
+        remove_application(deps, connecte),
+        return_exceptions=True,
+    )
+    assert sorted(str(type(end).__name__) for end in ends) == ["MoyenIndispensable", "NoneType"]
+    assert MoyenIndispensable.__name__ in {type(end).__name__ for end in ends}
