@@ -208,6 +208,8 @@ class Navigateur:
         if (first := page.form("/connexion")) is not None and not page.refus:
             first.champs |= {"courriel": self.personne.courriel, "mot_de_passe": self.personne.mot_de_passe}
             return await self._post(response, first)
+        if (confirmation := page.form("/connexion/confirmation")) is not None:
+            return await self._post(response, confirmation)
         if (enrolment := page.form("/connexion/application")) is not None:
             enrolment.champs["code"] = pyotp.TOTP(page.codes[0].replace(" ", "")).now()
             return await self._post(response, enrolment)

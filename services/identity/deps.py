@@ -28,6 +28,9 @@ class Deps:
         site: whom passkeys are made for; None where they cannot be.
         sms: whether codes can be sent by SMS.
         sms_par_heure: how many to everyone.
+        adresses_connues_jours: for how long an address spares factors after another one; 0: not at all.
+        essais_par_adresse: how many passwords and codes may fail from one address within ten minutes.
+        essais_par_reseau: how many from one network.
         mail_written: called after a commit that wrote a message to send.
     """
 
@@ -46,6 +49,9 @@ class Deps:
     inactivite: RegleInactivite
     sms: bool
     sms_par_heure: int
+    adresses_connues_jours: int
+    essais_par_adresse: int
+    essais_par_reseau: int
     mail_written: Callable[[], None]
     clock: Clock = technical_clock
 
@@ -78,5 +84,8 @@ def make_deps(
         ),
         sms=settings.sms_url != "",
         sms_par_heure=settings.sms_par_heure,
+        adresses_connues_jours=settings.adresses_connues_jours,
+        essais_par_adresse=settings.essais_par_adresse,
+        essais_par_reseau=settings.essais_par_reseau,
         mail_written=mail_written,
     )

@@ -42,6 +42,22 @@ class IdentitySettings(VaultSettings):
     sms_par_heure: int = Field(
         1000, description="Most SMS sent within an hour, to everyone: what a fraud may cost.", ge=1, le=10_000
     )
+    adresses_connues_jours: int = Field(
+        0,
+        description="For how many days a known device is spared the factors after the password at each address where "
+        "it showed them; 0: at the last one only.",
+        ge=0,
+        le=90,
+    )
+    essais_par_adresse: int = Field(
+        100, description="Passwords and codes that may fail from one address within ten minutes.", ge=10, le=100_000
+    )
+    essais_par_reseau: int = Field(
+        500,
+        description="Passwords and codes that may fail from one network (/24, IPv6 /48) within ten minutes.",
+        ge=10,
+        le=100_000,
+    )
     argon2_memoire_kio: int = Field(
         65_536, description="Memory that the hash of a password takes, in KiB (RFC 9106 §4).", ge=64, le=4_194_304
     )

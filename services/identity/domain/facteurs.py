@@ -40,6 +40,10 @@ to the administrators of establishments), and « `ADMIN_*`: three » (domaine.md
 otherwise where that must be."""
 
 
+ACRS = ("1", "2", "3")
+"""The values of the claim `acr`: how many factors were shown; one is a sign-in that a known device has shortened."""
+
+
 class Etape(Enum):
     """What is asked next: one of `Parcours.moyens`; to enrol a means; or nothing more."""
 
@@ -59,6 +63,7 @@ class Parcours:
         enroles: the means that the account has, beside the e-mailed code, which everyone has.
         premiere: whether the account never signed in before.
         enrolement_decline: whether the person put the enrolment off, in this sign-in.
+        epargnes: whether a known device spares the factors after the password.
     """
 
     requis: int
@@ -66,6 +71,7 @@ class Parcours:
     enroles: frozenset[Facteur]
     premiere: bool
     enrolement_decline: bool = False
+    epargnes: bool = False
 
     @property
     def etape(self) -> Etape:
@@ -74,6 +80,8 @@ class Parcours:
         With three factors one is neither e-mail nor SMS. Who has no such means yet shows the e-mailed code first, so
         that a stolen password alone never enrols one.
         """
+        if self.epargnes:
+            return Etape.TERMINEE
         if self.moyens:
             return Etape.MOYEN
         if not suffices(self.faits, self.requis):
@@ -89,7 +97,7 @@ class Parcours:
         The last one that is asked of three is a strong one, where none was shown. Who has shown a recovery code has
         its key or application out of reach: they come last.
         """
-        if suffices(self.faits, self.requis):
+        if self.epargnes or suffices(self.faits, self.requis):
             return ()
         must_be_strong = self.requis >= 3 and len(self.faits) >= self.requis - 1 and self.faits.isdisjoint(FORTS)
         held = (self.enroles | {Facteur.COURRIEL}) - self.faits
@@ -128,6 +136,14 @@ def require_dispensable(moyen: Facteur, enroles: frozenset[Facteur], *, requis: 
     """
     if requis >= 3 and (enroles - {moyen}).isdisjoint(ENROLES):
         raise MoyenIndispensable
+
+
+def asked_factors(acr_values: str) -> int:
+    """How many factors a client asks for by `acr_values`: the fewest that it would take; 1 for what we do not know.
+
+    OpenID Connect Core §3.1.2.1 makes of it a wish, which a provider may surpass; RFC 9470 has it met or refused.
+    """
+    return min((int(value) for value in acr_values.split() if value in ACRS), default=1)
 
 
 def acr(faits: frozenset[Facteur]) -> str:

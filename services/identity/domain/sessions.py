@@ -14,15 +14,33 @@ DUREE_JETON_DE_DECONNEXION = timedelta(minutes=2)
 """OpenID Connect Back-Channel Logout 1.0 §2.4: « preferably at most two minutes »."""
 ACTE_SENSIBLE = timedelta(minutes=10)
 """« always before a sensitive act older than 10 minutes » (domaine.md §3)."""
+ACR_SENSIBLE = 2
+"""And by all the factors: none is spared (ADR 032)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preuve:
-    """How a person proved who it is, and when: claims `acr`, `amr`, `auth_time`."""
+    """How a person proved who it is, and when: claims `acr`, `amr`, `auth_time`.
+
+    Args:
+        le: when the oldest of these factors was shown.
+        appareil: how many factors the known device stood for, where it spared some; 0 where it did not.
+    """
 
     acr: str
     amr: tuple[str, ...]
     le: datetime
+    appareil: int = 0
+
+    @property
+    def nombre(self) -> int:
+        """How many factors were shown."""
+        return len(self.amr)
+
+    @property
+    def compte_pour(self) -> int:
+        """How many factors it stands for in an ordinary act: those shown, or those of the known device."""
+        return max(self.nombre, self.appareil)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,22 @@ INVITATIONS = Regle(nombre=300, fenetre=timedelta(hours=1), delais=(timedelta(ho
 """≈ ours: of persons invited by one account: a large lycée has fewer teachers than that."""
 
 
+_COURTS = tuple(timedelta(minutes=minutes) for minutes in (10, 20, 40))
+
+
+def of_address(nombre: int) -> Regle:
+    """Of passwords or codes that failed from one address, or one network, for however many accounts.
+
+    A whole school may share it, and whoever fails there on purpose must not keep it out for a day: locks are short, and
+    known devices are not counted.
+    """
+    return Regle(nombre=nombre, fenetre=timedelta(minutes=10), delais=_COURTS)
+
+
+AVIS = Regle(nombre=1, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
+"""≈ ours, of notices to the owner of an account that is locked."""
+
+
 def sms_of_all(par_heure: int) -> Regle:
     """Of SMS sent to everyone: what a fraud may cost is bounded; other means go on meanwhile."""
     return Regle(nombre=par_heure, fenetre=timedelta(hours=1), delais=(timedelta(minutes=10),))

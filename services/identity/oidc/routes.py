@@ -12,6 +12,7 @@ from starlette.routing import Route
 from kit.auth.access_tokens import ALGORITHM
 from kit.errors import Unauthenticated, Unavailable
 from kit.mongo.connection import is_away
+from services.identity.domain.facteurs import ACRS
 from services.identity.oidc import dpop
 from services.identity.oidc.authentification import METHOD
 from services.identity.oidc.clients import FLUX, SCOPES, Clients, origins
@@ -57,7 +58,7 @@ def metadata(issuer: str) -> dict[str, object]:
         "dpop_signing_alg_values_supported": [ALGORITHM],
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": list(PROMPTS),
-        "acr_values_supported": ["2", "3"],
+        "acr_values_supported": list(ACRS),
         "claims_supported": [
             "sub",
             "iss",

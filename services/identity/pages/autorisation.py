@@ -1,5 +1,7 @@
 """`/authorize`: a client asks who is there; whoever is not signed in yet is sent to the pages."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -9,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.identity.authlib_starlette import StarletteOAuth2Request
+from services.identity.domain.facteurs import asked_factors
 from services.identity.oidc.demandes import find_brought
 from services.identity.oidc.titulaires import Titulaire
 from services.identity.pages.contexte import Contexte, see
@@ -67,14 +70,41 @@ def _query(brought: StarletteOAuth2Request, asked: StarletteOAuth2Request) -> st
     return urlencode(given)
 
 
-async def hinted_address(contexte: Contexte, request: Request) -> str:
-    """The address that the client expects the person to sign in with; none where it says no address, or nothing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voulu:
+    """What a client wants of the sign-in: how many factors, how recently, by whom, and whether all anew."""
+
+    acr: int = 1
+    max_age: timedelta | None = None
+    courriel: str = ""
+    a_neuf: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "Voulu":
+        max_age = given.get("max_age", "")
+        return cls(
+            acr=asked_factors(given.get("acr_values", "")),
+            max_age=timedelta(seconds=int(max_age[:9])) if max_age.isdecimal() else None,
+            courriel=_address(given.get("login_hint", "")),
+            a_neuf=not {"login", "select_account"}.isdisjoint(given.get("prompt", "").split()),
+        )
+
+
+async def read_wanted(contexte: Contexte, request: Request) -> Voulu:
+    """What the client that sent the person here wants; nothing special where it says nothing, or none sent it."""
     try:
         brought = await StarletteOAuth2Request.read(request, base_url=contexte.serveur.base_url)
         pushed = await find_brought(contexte.deps, brought)
-        given = _parameters(brought) if pushed is None else pushed.parametres
-        return parse_courriel(given.get("login_hint", ""))
-    except (OAuth2Error, CourrielInvalide):
+    except OAuth2Error:
+        # `/authorize` says what is wrong with it, once the person has signed in.
+        return Voulu()
+    return Voulu.of(_parameters(brought) if pushed is None else pushed.parametres)
+
+
+def _address(hint: str) -> str:
+    try:
+        return parse_courriel(hint)
+    except CourrielInvalide:
         # It is a help to who types, and nothing else: without it, the field is empty.
         return ""
 
@@ -84,9 +114,8 @@ async def _signed_in_enough(contexte: Contexte, request: Request, asked: Starlet
     connecte = await contexte.signed_in(request)
     if connecte is None:
         return None
-    max_age = _parameters(asked).get("max_age", "")
-    wanted = timedelta(seconds=int(max_age[:9])) if max_age.isdecimal() else None
-    if not is_enough(contexte.deps, connecte, max_age=wanted):
+    wanted = Voulu.of(_parameters(asked))
+    if not is_enough(contexte.deps, connecte, max_age=wanted.max_age, acr=wanted.acr):
         return None
     session = connecte.session
     return Titulaire(compte=session.compte, session=session, sid="", preuve=session.preuve)

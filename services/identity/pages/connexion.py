@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from kit.errors import Refusal
 from services.identity.domain.facteurs import Etape, Facteur
-from services.identity.pages.autorisation import hinted_address, without_asked
+from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
+from services.identity.pages.autorisation import Voulu, read_wanted, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.pages.suites import page_of
@@ -18,8 +19,10 @@ from services.identity.usecases.connexion import (
     ConnexionExpiree,
     EnCours,
     check_password,
+    complete,
     find_in_progress,
     open_session,
+    shown_before,
 )
 from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, send_code, show_code, show_totp
 from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
@@ -44,7 +47,10 @@ def routes(contexte: Contexte) -> list[Route]:
     """The pages of the password and of the codes."""
 
     async def first(request: Request) -> Response:
-        return first_page(contexte, request, courriel=await hinted_address(contexte, request))
+        return await _begin(contexte, request)
+
+    async def confirm(request: Request) -> Response:
+        return await _confirm(contexte, request)
 
     async def password(request: Request) -> Response:
         return await _take_password(contexte, request)
@@ -52,6 +58,7 @@ def routes(contexte: Contexte) -> list[Route]:
     return [
         Route("/connexion", first, methods=["GET"]),
         Route("/connexion", password, methods=["POST"]),
+        Route("/connexion/confirmation", confirm, methods=["POST"]),
         Route("/connexion/code", step(contexte, _show_code), methods=["GET"]),
         Route("/connexion/code", step(contexte, _take_code), methods=["POST"]),
         Route("/connexion/envoi", step(contexte, _send), methods=["POST"]),
@@ -93,13 +100,69 @@ def first_page(contexte: Contexte, request: Request, *, refus: Refusal | None = 
     return response
 
 
+async def _begin(contexte: Contexte, request: Request) -> Response:
+    """The first page; or, where the session in this browser lacks only some factors, the button that asks for them.
+
+    Asked for by a button: no other site sends codes to anybody by leading its browser here.
+    """
+    voulu, connecte = await _wanted(contexte, request), await contexte.signed_in(request)
+    session = contexte.navigateur.session(request)
+    if connecte is None or session is None or (voulu.courriel and voulu.courriel != connecte.compte.courriel):
+        return first_page(contexte, request, courriel=voulu.courriel)
+    if voulu.a_neuf:
+        return first_page(contexte, request, courriel=voulu.courriel)
+    if not shown_before(contexte.deps, connecte, acr=voulu.acr, max_age=voulu.max_age):
+        return first_page(contexte, request, courriel=connecte.compte.courriel)
+    return contexte.rendu.page(
+        "confirmation",
+        demande=request.url.query[:LONGEST_REQUEST],
+        compte=connecte.compte,
+        preuve=contexte.navigateur.proof(session),
+    )
+
+
+async def _confirm(contexte: Contexte, request: Request) -> Response:
+    """Go on from what the session in this browser has shown."""
+    connecte, voulu = await contexte.signed_in(request), await _wanted(contexte, request)
+    try:
+        await contexte.navigateur.form(request, contexte.navigateur.session(request))
+    except PageExpiree as refus:
+        return first_page(contexte, request, refus=refus)
+    shown = connecte and shown_before(contexte.deps, connecte, acr=voulu.acr, max_age=voulu.max_age)
+    if connecte is None or not shown:
+        return first_page(contexte, request, courriel=voulu.courriel)
+    secret = await complete(
+        contexte.deps,
+        connecte,
+        shown,
+        demande=request.url.query[:LONGEST_REQUEST],
+        acr=voulu.acr,
+        navigateur=contexte.navigateur.appareil(request),
+    )
+    response = await go_on(contexte, request, secret, await find_in_progress(contexte.deps, secret))
+    contexte.navigateur.set_connexion(response, secret)
+    return response
+
+
+async def _wanted(contexte: Contexte, request: Request) -> Voulu:
+    """What is wanted of the sign-in: by a client; or by a page of ours, which is for whoever has just proved itself."""
+    if "suite" in request.query_params:
+        return Voulu(acr=ACR_SENSIBLE, max_age=ACTE_SENSIBLE)
+    return await read_wanted(contexte, request)
+
+
 async def _take_password(contexte: Contexte, request: Request) -> Response:
     courriel = ""
     try:
         fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
         courriel = fields.get("courriel", "")
         secret = await check_password(
-            contexte.deps, courriel, fields.get("mot_de_passe", ""), demande=request.url.query[:LONGEST_REQUEST]
+            contexte.deps,
+            courriel,
+            fields.get("mot_de_passe", ""),
+            demande=request.url.query[:LONGEST_REQUEST],
+            acr=(await _wanted(contexte, request)).acr,
+            navigateur=contexte.navigateur.appareil(request),
         )
     except Refusal as refus:
         return first_page(contexte, request, refus=refus, courriel=courriel)
@@ -130,10 +193,16 @@ async def _ask(contexte: Contexte, secret: str, en_cours: EnCours) -> Response:
     return see("/connexion/code")
 
 
-async def _finish(contexte: Contexte, _request: Request, en_cours: EnCours) -> Response:
-    ouverte = await open_session(contexte.deps, en_cours)
+async def _finish(contexte: Contexte, request: Request, en_cours: EnCours) -> Response:
+    ouverte = await open_session(
+        contexte.deps,
+        en_cours,
+        navigateur=contexte.navigateur.appareil(request),
+        remplace=await contexte.signed_in(request),
+    )
     response = see(_after(dict(parse_qsl(ouverte.demande))))
     contexte.navigateur.open_session(response, ouverte.secret)
+    contexte.navigateur.set_appareil(response, ouverte.navigateur)
     return response
 
 

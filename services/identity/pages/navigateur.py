@@ -1,13 +1,15 @@
-"""What a browser holds (two opaque cookies), and the proof that a form comes from a page of ours."""
+"""What a browser holds (three opaque cookies), and the proof that a form comes from a page of ours."""
 
 import hmac
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from kit.errors import Refusal
 from services.identity.condensats import new_secret
+from services.identity.domain.appareils import DUREE
 from services.identity.trousseau import Trousseau
 
 _MAX_FIELDS = 20
@@ -25,7 +27,7 @@ class PageExpiree(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Navigateur:
-    """The cookies: `connexion` while a person signs in, `session` once it is.
+    """The cookies: `connexion` while a person signs in, `session` once it is, `appareil` by which it is known later.
 
     Over TLS their names have the prefix `__Host-`: no other host, and no page served in clear, can set them.
     """
@@ -41,6 +43,14 @@ class Navigateur:
     def session(self, request: Request) -> str | None:
         """The secret of the session."""
         return request.cookies.get(self._name("session"))
+
+    def appareil(self, request: Request) -> str | None:
+        """The secret by which this browser is known to the accounts that signed in with it."""
+        return request.cookies.get(self._name("appareil"))
+
+    def set_appareil(self, response: Response, secret: str) -> None:
+        """Let the browser be known later, as long as a device is."""
+        self._set(response, "appareil", secret, kept=DUREE)
 
     def set_connexion(self, response: Response, secret: str) -> None:
         self._set(response, "connexion", secret)
@@ -79,8 +89,11 @@ class Navigateur:
             raise PageExpiree
         return fields
 
-    def _set(self, response: Response, name: str, secret: str) -> None:
-        response.set_cookie(self._name(name), secret, secure=self.secure, httponly=True, samesite="lax", path="/")
+    def _set(self, response: Response, name: str, secret: str, *, kept: timedelta | None = None) -> None:
+        seconds = None if kept is None else int(kept.total_seconds())
+        response.set_cookie(
+            self._name(name), secret, max_age=seconds, secure=self.secure, httponly=True, samesite="lax", path="/"
+        )
 
     def _forget(self, response: Response, name: str) -> None:
         response.delete_cookie(self._name(name), secure=self.secure, httponly=True, samesite="lax", path="/")

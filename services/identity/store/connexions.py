@@ -22,7 +22,13 @@ CONNEXIONS = Collection(
         "expire_le": "date",
         "utilise_le": ["date", "null"],
     },
-    optional={"code_sms": "object"},
+    optional={
+        "code_sms": "object",
+        "acr": "int",
+        "prouve_le": "date",
+        "appareil": "string",
+        "epargnes": "int",
+    },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
     purpose="mener une connexion du mot de passe au second facteur",
     readers="identity",
@@ -52,6 +58,10 @@ class Connexion:
         demande: the query of the authorization request that it is for; empty when there is none.
         secret: the secret of an application being enrolled.
         codes: the code last sent by each means, used or not.
+        acr: how many factors are asked for, whatever the account's roles ask.
+        prouve_le: when the oldest of the factors that it began with was shown; None when it began with the password.
+        appareil: the known device that it is made with.
+        epargnes: how many factors that device stands for, here; 0 where it does not.
     """
 
     condensat: str
@@ -62,6 +72,10 @@ class Connexion:
     enrolement_decline: bool = False
     secret: Sealed | None = None
     codes: Mapping[Facteur, CodeEnvoye] = field(default_factory=dict)
+    acr: int = 1
+    prouve_le: datetime | None = None
+    appareil: str | None = None
+    epargnes: int = 0
 
 
 def _connexion(document: Document) -> Connexion:
@@ -78,6 +92,10 @@ def _connexion(document: Document) -> Connexion:
             moyen: CodeEnvoye(empreinte=code["empreinte"], envoye_le=code["envoye_le"], expire_le=code["expire_le"])
             for moyen, code in sent.items()
         },
+        acr=document.get("acr", 1),
+        prouve_le=document.get("prouve_le"),
+        appareil=document.get("appareil"),
+        epargnes=document.get("epargnes", 0),
     )
 
 
@@ -88,6 +106,7 @@ class Connexions:
     database: Database
 
     async def open(self, connexion: Connexion) -> None:
+        more = {"prouve_le": connexion.prouve_le, "appareil": connexion.appareil}
         await self.database[CONNEXIONS.name].insert_one(
             {
                 "_id": connexion.condensat,
@@ -99,6 +118,9 @@ class Connexions:
                 "code": None,
                 "expire_le": connexion.expire_le,
                 "utilise_le": None,
+                "acr": connexion.acr,
+                "epargnes": connexion.epargnes,
+                **{name: value for name, value in more.items() if value is not None},
             }
         )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from services.identity.domain.sessions import CodeEmis, JetonEmis
-from services.identity.store.sessions import preuve_document, read_preuve
+from services.identity.store.sessions import PREUVE_EPARGNEE, preuve_document, read_preuve
 from services.identity.store.usage_unique import EXPIRATION, use
 
 CODES = Collection(
@@ -25,6 +25,7 @@ CODES = Collection(
         "utilise_le": ["date", "null"],
         "famille": ["string", "null"],
     },
+    optional=PREUVE_EPARGNEE,
     indexes=(EXPIRATION,),
     purpose="codes d'autorisation, par leur condensat",
     readers="identity",

@@ -12,6 +12,7 @@ from services.identity.store import deconnexions
 from services.identity.store.usage_unique import EXPIRATION
 
 _PREUVE = {"acr": "string", "amr": "array", "authentifie_le": "date"}
+PREUVE_EPARGNEE = {"appareil": "int"}
 
 SESSIONS = Collection(
     name="sessions",
@@ -23,6 +24,7 @@ SESSIONS = Collection(
         "fin_le": ["date", "null"],
         "familles": "int",
     },
+    optional=PREUVE_EPARGNEE,
     indexes=(Index(keys={"condensat": 1}, unique=True), Index(keys={"compte": 1}), EXPIRATION),
     purpose="savoir qui est connecté dans quel navigateur",
     readers="identity",
@@ -40,7 +42,7 @@ FAMILLES = Collection(
         "fin_le": ["date", "null"],
         "rotations": "int",
     },
-    optional={"avertir": "bool", "cle": ["string", "null"]},
+    optional={"avertir": "bool", "cle": ["string", "null"], **PREUVE_EPARGNEE},
     indexes=(Index(keys={"session": 1}), Index(keys={"compte": 1}), EXPIRATION),
     purpose="savoir quels jetons sont encore valables, et les révoquer",
     readers="identity ; les autres services par l'événement de révocation",
@@ -50,12 +52,18 @@ FAMILLES = Collection(
 
 def preuve_document(preuve: Preuve) -> Document:
     """The fields of a proof in whatever row has one."""
-    return {"acr": preuve.acr, "amr": list(preuve.amr), "authentifie_le": preuve.le}
+    spared = {"appareil": preuve.appareil} if preuve.appareil else {}
+    return {"acr": preuve.acr, "amr": list(preuve.amr), "authentifie_le": preuve.le, **spared}
 
 
 def read_preuve(document: Document) -> Preuve:
     """The proof that a row holds."""
-    return Preuve(acr=document["acr"], amr=tuple(document["amr"]), le=document["authentifie_le"])
+    return Preuve(
+        acr=document["acr"],
+        amr=tuple(document["amr"]),
+        le=document["authentifie_le"],
+        appareil=document.get("appareil", 0),
+    )
 
 
 def _session(document: Document) -> Session:
@@ -128,6 +136,14 @@ class Sessions:
             },
             session=self.transaction.session,
         )
+
+    async def raise_proof(self, id: str, preuve: Preuve, *, condensat: str, expire_le: datetime, now: datetime) -> bool:
+        """Give a living session another proof and another cookie; False when it has ended."""
+        kept = {"appareil": 0, **preuve_document(preuve), "condensat": condensat, "expire_le": expire_le}
+        result = await self.transaction[SESSIONS.name].update_one(
+            {"_id": id, "fin_le": None, "expire_le": {"$gt": now}}, {"$set": kept}, session=self.transaction.session
+        )
+        return result.matched_count == 1
 
     async def hold(self, id: str, *, now: datetime) -> bool:
         """Whether the session lives; it then cannot end before this transaction does."""

@@ -49,6 +49,10 @@ class Tentatives:
         """Forget the tries under `key`: one of them succeeded."""
         await self.database[TENTATIVES.name].delete_one({"_id": key})
 
+    async def give_back(self, key: str, essai: datetime) -> None:
+        """Do not count the try of that moment: it succeeded, and says nothing of the others under this key."""
+        await self.database[TENTATIVES.name].update_one({"_id": key}, {"$pull": {"essais": essai}})
+
     async def _count(self, key: str, regle: Regle, now: datetime) -> Document | None:
         """The row with this try counted; None when it is locked, or was forgotten at this very moment."""
         collection = self.database[TENTATIVES.name]

@@ -16,6 +16,7 @@ from kit.versions import Version
 from services.identity.domain.facteurs import Facteur
 from services.identity.store import effacement, envois
 from services.identity.store.administrateurs import ADMINISTRATEURS, Administrateurs
+from services.identity.store.appareils import APPAREILS, Appareils
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.cles_d_acces import CLES, Cles
 from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
@@ -52,6 +53,7 @@ LAYOUT = Layout(
         SECOURS,
         EPREUVES,
         CLES,
+        APPAREILS,
         TENTATIVES,
         AUDIT,
         SCEAUX,
@@ -85,10 +87,15 @@ class Work:
         self.exports = Exports(transaction)
         self.cles = Cles(transaction)
         self.epreuves = EpreuvesEnCours(transaction)
+        self.appareils = Appareils(transaction)
         self.audit = Journal(transaction, generation)
 
     async def sign_out(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:
-        """End every session of an account but `sauf`, and all that they gave, and tell every service."""
+        """End every session of an account but `sauf`, and all that they gave, and tell every service.
+
+        None of its devices is known any more.
+        """
+        await self.appareils.forget_all_of(compte, now=now)
         await self.sessions.end_all_of(compte, now=now, sauf=sauf)
         await self.familles.end_all_of(compte, now=now, sauf=sauf)
 

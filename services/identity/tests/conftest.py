@@ -165,6 +165,9 @@ async def identity_settings(
         # What a hash costs is measured by `make bench`, not paid by each test.
         argon2_memoire_kio=1024,
         argon2_passes=1,
+        # Every test is at the same address.
+        essais_par_adresse=100_000,
+        essais_par_reseau=100_000,
     )
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap_servers)
     await admin.start()

@@ -174,6 +174,7 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Pa
 
     async def body(work: Work) -> Compte:
         await work.facteurs.set_passwords(compte.id, hashes)
+        await work.appareils.forget_all_of(compte.id, now=deps.clock())
         await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=par, cible=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())
 

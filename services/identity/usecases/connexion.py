@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from opentelemetry import metrics
 from ulid import ULID
@@ -11,11 +12,13 @@ from kit.errors import Refusal
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import mots_de_passe
+from services.identity.domain.appareils import Appareil
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
-from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors
+from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors, suffices
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.domain.tentatives import MOTS_DE_PASSE
+from services.identity.store.appareils import find_appareil
 from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.connexions import DUREE, Connexion
@@ -23,9 +26,12 @@ from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Facteurs, find_facteurs, replace_hash
 from services.identity.store.secours import count_left
 from services.identity.store.work import Work
+from services.identity.usecases.appareils import device_of, here
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.comptes import fingerprint
-from services.identity.usecases.tentatives import TropDEssais, require_try
+from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.tentatives import MOT_DE_PASSE, TropDEssais, TropDEssaisDUnCompte, require_guess
+from services.identity.usecases.verrous import tell_locked
 from socle.courriels import CourrielInvalide, parse_courriel
 
 SIGN_INS = metrics.get_meter("identity").create_counter(
@@ -69,16 +75,22 @@ class EnCours:
 
 @dataclass(frozen=True, slots=True)
 class Ouverte:
-    """A session just opened: the secret of its cookie, and the authorization request it was opened for."""
+    """A session just opened: the secret of its cookie, the authorization request it was opened for, and the secret by
+    which the browser is known from now on.
+    """
 
     secret: str
     demande: str
+    navigateur: str
 
 
-async def check_password(deps: Deps, courriel: str, mot_de_passe: str, *, demande: str) -> str:
+async def check_password(
+    deps: Deps, courriel: str, mot_de_passe: str, *, demande: str, acr: int = 1, navigateur: str | None = None
+) -> str:
     """Begin a sign-in: the secret of its cookie.
 
-    An address without account is answered as a wrong password is, in the same time, and is locked as one.
+    An address without account is answered as a wrong password is, in the same time, and is locked as one. `acr` is how
+    many factors the client asks for; `navigateur` the secret by which this browser is known, if it has one.
 
     Raises:
         IdentifiantsRefuses: the address or the password is wrong, or the account may not sign in.
@@ -90,13 +102,20 @@ async def check_password(deps: Deps, courriel: str, mot_de_passe: str, *, demand
         address = ""
     key = fingerprint(deps, address)
     owner = (await find_owners(deps.database, [key])).get(key, _NOBODY)
-    compte, facteurs = await asyncio.gather(find_compte(deps.database, owner), find_facteurs(deps.database, owner))
-    cible = None if compte is None else Partie.of(compte)
+    device = device_of(deps, navigateur, owner)
+    compte, facteurs, known = await asyncio.gather(
+        find_compte(deps.database, owner),
+        find_facteurs(deps.database, owner),
+        find_appareil(deps.database, device, now=deps.clock()),
+    )
+    cible, appareil = None if compte is None else Partie.of(compte), None if known is None else device
     try:
-        await require_try(deps, f"mot-de-passe/{key}", MOTS_DE_PASSE)
+        essai = await require_guess(deps, MOT_DE_PASSE, key, MOTS_DE_PASSE, appareil=appareil)
     except TropDEssais as refus:
         SIGN_INS.add(1, {"outcome": "locked"})
         await note_refused(deps, Acte.CONNEXION, refus.code, cible=cible)
+        if isinstance(refus, TropDEssaisDUnCompte):
+            await tell_locked(deps, compte, key)
         raise
     too_long = len(mot_de_passe) > mots_de_passe.LONGUEUR_MAXIMALE
     chosen = "" if too_long else mots_de_passe.normalize(mot_de_passe)
@@ -106,14 +125,83 @@ async def check_password(deps: Deps, courriel: str, mot_de_passe: str, *, demand
         SIGN_INS.add(1, {"outcome": "password_refused"})
         await note_refused(deps, Acte.CONNEXION, IdentifiantsRefuses.code, cible=cible)
         raise IdentifiantsRefuses
-    await deps.tentatives.forgive(f"mot-de-passe/{key}")
+    await essai.succeeded()
     if deps.hasher.is_outdated(held):
         await replace_hash(deps.database, compte.id, held, await deps.hasher.hash(chosen))
+    return await _begin(
+        deps,
+        compte,
+        demande=demande,
+        acr=acr,
+        appareil=appareil,
+        epargnes=0 if known is None else _spared(deps, compte, known, acr),
+    )
+
+
+def _spared(deps: Deps, compte: Compte, known: Appareil, acr: int) -> int:
+    """How many factors the known device stands for, here and now; 0 where it does not."""
+    lieu, requis = here(deps), max(acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
+    if lieu is None or acr > 1:
+        return 0
+    spares = known.spares(lieu, requis=requis, now=deps.clock(), jours=deps.adresses_connues_jours)
+    return known.facteurs if spares else 0
+
+
+async def _begin(
+    deps: Deps,
+    compte: Compte,
+    *,
+    demande: str,
+    acr: int,
+    appareil: str | None,
+    faits: frozenset[Facteur] = frozenset({Facteur.MOT_DE_PASSE}),
+    prouve_le: datetime | None = None,
+    epargnes: int = 0,
+) -> str:
     secret = new_secret()
     await deps.connexions.open(
-        Connexion(condensat=condensat(secret), compte=compte.id, demande=demande, expire_le=deps.clock() + DUREE)
+        Connexion(
+            condensat=condensat(secret),
+            compte=compte.id,
+            demande=demande,
+            expire_le=deps.clock() + DUREE,
+            faits=faits,
+            acr=acr,
+            prouve_le=prouve_le,
+            appareil=appareil,
+            epargnes=epargnes,
+        )
     )
     return secret
+
+
+def shown_before(deps: Deps, connecte: Connecte, *, acr: int, max_age: timedelta | None) -> frozenset[Facteur]:
+    """The factors of a session that need not be shown again, where more are asked for than it was opened with; none
+    where they are too old, or nothing is missing.
+    """
+    preuve, compte = connecte.session.preuve, connecte.compte
+    if max_age is not None and deps.clock() - preuve.le > max_age:
+        return frozenset()
+    missing = preuve.nombre < max(acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
+    return frozenset(Facteur(shown) for shown in preuve.amr) if missing else frozenset()
+
+
+async def complete(
+    deps: Deps, connecte: Connecte, faits: frozenset[Facteur], *, demande: str, acr: int, navigateur: str | None
+) -> str:
+    """Begin a sign-in by what a session has shown already: the secret of its cookie. What is missing is asked."""
+    compte = connecte.compte
+    device = device_of(deps, navigateur, compte.id)
+    known = await find_appareil(deps.database, device, now=deps.clock())
+    return await _begin(
+        deps,
+        compte,
+        demande=demande,
+        acr=acr,
+        appareil=None if known is None else device,
+        faits=faits,
+        prouve_le=connecte.session.preuve.le,
+    )
 
 
 async def find_in_progress(deps: Deps, secret: str) -> EnCours:
@@ -150,12 +238,14 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         Facteur.SMS: has_proved_mobile(deps, compte, facteurs),
         Facteur.SECOURS: secours > 0,
     }
+    requis = max(connexion.acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
     parcours = Parcours(
-        requis=required_factors(compte.roles, a_trois=deps.a_trois_facteurs),
+        requis=requis,
         faits=connexion.faits,
         enroles=frozenset(moyen for moyen, has in held.items() if has),
         premiere=facteurs.connecte_le is None,
         enrolement_decline=connexion.enrolement_decline,
+        epargnes=connexion.epargnes >= requis,
     )
     return EnCours(connexion, compte, facteurs, parcours)
 
@@ -205,32 +295,59 @@ async def decline_enrolment(deps: Deps, secret: str) -> EnCours:
     return await with_account(deps, await deps.connexions.decline_enrolment(condensat(secret), now=deps.clock()))
 
 
-async def open_session(deps: Deps, en_cours: EnCours) -> Ouverte:
+async def open_session(
+    deps: Deps, en_cours: EnCours, *, navigateur: str | None = None, remplace: Connecte | None = None
+) -> Ouverte:
     """Open the session that a sign-in has led to; a sign-in opens one.
+
+    A browser has one session: that of the same account gets the new proof, so that what it gave clients goes on; that
+    of another ends (`remplace` is who is signed in). `navigateur` is the secret by which this browser is known, if it
+    has one.
 
     Raises:
         ConnexionExpiree: a factor is missing, or the sign-in was used before.
     """
     if en_cours.etape is not Etape.TERMINEE:
         raise ConnexionExpiree
-    secret = new_secret()
-    faits, compte = en_cours.parcours.faits, en_cours.compte.id
+    secret, browser = new_secret(), navigateur or new_secret()
+    compte, faits = en_cours.compte, en_cours.parcours.faits
+    spared = not suffices(faits, en_cours.parcours.requis)
 
     async def body(work: Work) -> None:
         now = deps.clock()
         if not await work.connexions.finish(en_cours.connexion.condensat, now=now):
             raise ConnexionExpiree
-        session = Session(
-            id=str(ULID()),
-            compte=compte,
-            preuve=Preuve(acr=acr(faits), amr=amr(faits), le=now),
-            expire_le=now + deps.duree_session,
+        preuve = Preuve(
+            acr=acr(faits),
+            amr=amr(faits),
+            le=en_cours.connexion.prouve_le or now,
+            appareil=en_cours.connexion.epargnes if spared else 0,
         )
-        await work.sessions.open(session, condensat=condensat(secret))
-        await work.facteurs.signed_in(compte, now=now)
-        shown = {"facteurs": " ".join(session.preuve.amr)}
-        await note(deps, work, Acte.CONNEXION, par=Partie.of(en_cours.compte), detail=shown)
+        session = Session(id=str(ULID()), compte=compte.id, preuve=preuve, expire_le=preuve.le + deps.duree_session)
+        if not await _raised(deps, work, remplace, session, condensat(secret)):
+            await work.sessions.open(session, condensat=condensat(secret))
+        lieu = here(deps)
+        if not spared and lieu is not None:
+            await work.appareils.proved(device_of(deps, browser, compte.id), compte.id, lieu, len(faits), now=now)
+        await work.facteurs.signed_in(compte.id, now=now)
+        shown = {"facteurs": " ".join(preuve.amr)} | ({"appareil": "connu"} if spared else {})
+        await note(deps, work, Acte.CONNEXION, par=Partie.of(compte), detail=shown)
 
     await deps.transact(body)
     SIGN_INS.add(1, {"outcome": "opened"})
-    return Ouverte(secret, en_cours.connexion.demande)
+    return Ouverte(secret, en_cours.connexion.demande, browser)
+
+
+async def _raised(deps: Deps, work: Work, remplace: Connecte | None, session: Session, condensat: str) -> bool:
+    """Give the session of this browser the proof of `session`, or end it where it is of another account."""
+    if remplace is None:
+        return False
+    held, now = remplace.session, deps.clock()
+    if held.compte == session.compte:
+        return await work.sessions.raise_proof(
+            held.id, session.preuve, condensat=condensat, expire_le=session.expire_le, now=now
+        )
+    await work.sessions.end(held.id, now=now)
+    await work.familles.end_all_of_session(held.id, now=now)
+    await note(deps, work, Acte.DECONNEXION, par=Partie.of(remplace.compte))
+    return False

@@ -44,16 +44,24 @@ async def find_signed_in(deps: Deps, condensat: str) -> Connecte | None:
     return Connecte(session, compte) if compte is not None and compte.actif else None
 
 
-def is_enough(deps: Deps, connecte: Connecte, *, max_age: timedelta | None) -> bool:
-    """Whether the session was opened with the factors that the account's roles ask for now, and recently enough."""
+def is_enough(deps: Deps, connecte: Connecte, *, max_age: timedelta | None, acr: int = 1) -> bool:
+    """Whether the session was opened with the factors that the account's roles ask for now, and recently enough.
+
+    A known device spares some, unless `acr` asks for more than one; then all are asked, and `acr` at least.
+    """
     preuve = connecte.session.preuve
     fresh = max_age is None or deps.clock() - preuve.le <= max_age
-    return fresh and proves_enough(deps, connecte.compte, preuve)
+    full = acr <= 1 or preuve.nombre >= max(acr, _required(deps, connecte.compte))
+    return fresh and full and proves_enough(deps, connecte.compte, preuve)
 
 
 def proves_enough(deps: Deps, compte: Compte, preuve: Preuve) -> bool:
-    """Whether as many factors were shown as the account's roles ask for now."""
-    return len(preuve.amr) >= required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
+    """Whether as many factors were shown as the account's roles ask for now, or a known device stands for them."""
+    return preuve.compte_pour >= _required(deps, compte)
+
+
+def _required(deps: Deps, compte: Compte) -> int:
+    return required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
 
 
 async def issue_code(deps: Deps, code: CodeEmis, *, demande: str | None) -> None:

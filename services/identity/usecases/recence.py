@@ -2,7 +2,7 @@
 
 from kit.errors import Refusal
 from services.identity.deps import Deps
-from services.identity.domain.sessions import ACTE_SENSIBLE
+from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
 from services.identity.store.work import Work
 from services.identity.usecases.jetons import Connecte, is_enough
 
@@ -18,7 +18,7 @@ class PreuveTropAncienne(Refusal):
 
 def is_recent(deps: Deps, connecte: Connecte) -> bool:
     """Whether the person proved itself within the last ten minutes, with all the factors of the account."""
-    return is_enough(deps, connecte, max_age=ACTE_SENSIBLE)
+    return is_enough(deps, connecte, max_age=ACTE_SENSIBLE, acr=ACR_SENSIBLE)
 
 
 def require_recent(deps: Deps, connecte: Connecte) -> None:

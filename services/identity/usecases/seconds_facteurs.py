@@ -29,7 +29,15 @@ from services.identity.usecases.connexion import (
     mobile_fingerprint,
     with_account,
 )
-from services.identity.usecases.tentatives import TropDEnvois, TropDEssais, require_try
+from services.identity.usecases.tentatives import (
+    CODE,
+    TropDEnvois,
+    TropDEssais,
+    TropDEssaisDUnCompte,
+    require_guess,
+    require_try,
+)
+from services.identity.usecases.verrous import tell_locked
 
 _ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
 """Steps that come after a second factor only: a stolen password enrols nothing."""
@@ -215,14 +223,16 @@ async def judged(deps: Deps, en_cours: EnCours) -> AsyncIterator[None]:
     Raises:
         TropDEssais: too many codes were tried for this account.
     """
-    key = f"second-facteur/{en_cours.compte.id}"
+    compte = en_cours.compte
     try:
-        await require_try(deps, key, SECONDS_FACTEURS)
+        essai = await require_guess(deps, CODE, compte.id, SECONDS_FACTEURS, appareil=en_cours.connexion.appareil)
         yield
     except (CodeRefuse, TropDEssais) as refus:
-        await note_refused(deps, Acte.CONNEXION, refus.code, cible=Partie.of(en_cours.compte))
+        await note_refused(deps, Acte.CONNEXION, refus.code, cible=Partie.of(compte))
+        if isinstance(refus, TropDEssaisDUnCompte):
+            await tell_locked(deps, compte, compte.id)
         raise
-    await deps.tentatives.forgive(key)
+    await essai.succeeded()
 
 
 def _sending(en_cours: EnCours, moyen: Facteur) -> str:
