@@ -11,7 +11,7 @@ from kit.consumer.subscriptions import Outcome, Subscription
 from proto.identity.v1 import audit_pb2
 from services.identity.commandes.operateur import COMMANDS, run
 from services.identity.deps import Deps
-from services.identity.domain.audit import Acte, Anomalie, Defaut, Recherche
+from services.identity.domain.audit import Acte, Anomalie, Defaut, Publie, Recherche
 from services.identity.settings import IdentitySettings
 from services.identity.store.audit import TOPIC
 from services.identity.tableur import WRITERS
@@ -23,8 +23,13 @@ _DEFAUTS = {
     Defaut.LIGNES_EN_MOINS: "des lignes ont été retirées sous ce sceau",
     Defaut.LIGNES_EN_TROP: "des lignes ont été ajoutées sous ce sceau",
     Defaut.LIGNES_MODIFIEES: "une ligne au moins a été modifiée sous ce sceau",
+    Defaut.LIGNE_ANTIDATEE: "une ligne au moins, sous ce sceau, dit dater de bien avant lui",
+    Defaut.LIGNES_SANS_SCEAU_CONNU: "des lignes se disent sous un sceau qui n'existe pas",
+    Defaut.ADRESSES_MODIFIEES: "une adresse au moins, sous ce sceau, a été changée, ou retirée avant son terme",
     Defaut.PUBLIE_AUTREMENT: "ce sceau n'est pas celui qui a été publié",
     Defaut.FIN_COUPEE: "la fin du journal manque à partir d'ici : des sceaux publiés n'y sont plus",
+    Defaut.PERDU_A_LA_RESTAURATION: "la base a été restaurée avant ce sceau, et des sceaux publiés n'y sont plus : "
+    "si cette restauration a bien eu lieu, donnez sa génération dans --restauration",
 }
 
 
@@ -35,12 +40,19 @@ def add_to(group: click.Group) -> None:
 
 
 @click.command("verifier-audit", help="Check the audit trail against its seals, and these against what was published.")
-def verify_command() -> None:
+@click.option(
+    "--restauration",
+    "restaurations",
+    type=click.IntRange(min=2),
+    multiple=True,
+    help="A generation that began with a restoration you know of; may be repeated.",
+)
+def verify_command(restaurations: tuple[int, ...]) -> None:
     """Say what was found; status 1 if a line was removed or changed, or the end cut off."""
     settings = COMMANDS.load()
 
     async def body(deps: Deps) -> Constat:
-        return await verify(deps, await read_published(settings))
+        return await verify(deps, await read_published(settings), restaurations=frozenset(restaurations))
 
     constat = run(body)
     click.echo(f"{constat.sceaux} sceaux, {constat.lignes} lignes vérifiées")
@@ -58,14 +70,15 @@ def _said(anomalie: Anomalie) -> str:
     return f"sceau {anomalie.numero}{when} : {_DEFAUTS[anomalie.defaut]}"
 
 
-async def read_published(settings: IdentitySettings) -> dict[int, str]:
-    """The hashes of the seals that the topic still has, by number: at least the last of each day."""
-    published: dict[int, str] = {}
+async def read_published(settings: IdentitySettings) -> list[Publie]:
+    """The seals that the topic still has: at least the last of each day."""
+    published: list[Publie] = []
 
     async def keep(batch: Batch[audit_pb2.Sceau]) -> Outcome:
         for received in batch:
-            if received.message is not None:
-                published[received.message.numero] = received.message.condensat.hex()
+            if (said := received.message) is not None:
+                found = Publie(generation=said.generation, numero=said.numero, condensat=said.condensat.hex())
+                published.append(found)
         return Outcome(len(batch))
 
     await rebuild.replay(

@@ -14,6 +14,7 @@ from proto.identity.v1 import audit_pb2
 from services.identity.condensats import new_secret
 from services.identity.domain.audit import (
     Acte,
+    Adresse,
     Issue,
     Lecture,
     Lieux,
@@ -199,13 +200,39 @@ def _event(sceau: Sceau) -> Event:
     return Event(topic=TOPIC, key=sceau.jour, version=Version(sceau.generation, sceau.numero), message=message)
 
 
-async def read_seals(database: Database) -> AsyncIterator[tuple[Sceau, list[LigneAudit]]]:
-    """The seals in order, each with the lines that say they are under it."""
+async def read_seals(database: Database) -> AsyncIterator[tuple[Sceau, list[LigneAudit | None]]]:
+    """The seals in order, each with the lines that say they are under it; None for one that cannot be read as such."""
     async for document in database[SCEAUX.name].find({}).sort("_id", 1):
         sceau = _sceau(document)
         lines = database[AUDIT.name].find({"sceau": sceau.numero}).sort("_id", 1)
         # One more than it may have: however many a forger adds, they are not all read.
-        yield sceau, [_ligne(line) for line in await lines.to_list(sceau.lignes + 1)]
+        yield sceau, [_ligne_if_it_is_one(line) for line in await lines.to_list(sceau.lignes + 1)]
+
+
+def _ligne_if_it_is_one(document: Document) -> LigneAudit | None:
+    try:
+        ligne = _ligne(document)
+        ligne.digest()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # A forger is not held to what a line may say.
+        return None
+    return ligne
+
+
+async def kept_addresses(database: Database, ids: list[str]) -> Mapping[str, Adresse]:
+    """The addresses of these lines that are still kept, with their salts."""
+    rows = await database[ADRESSES.name].find({"_id": {"$in": ids}}).to_list(len(ids))
+    return {row["_id"]: Adresse(str(row.get("adresse")), str(row.get("sel"))) for row in rows}
+
+
+async def count_astray(database: Database, *, last: int) -> int:
+    """How many lines say to be under a seal that is none, `last` being the last that was read."""
+    sealed = {"sceau": {"$gte": 1, "$lte": last}}
+    count = 0
+    async for row in database[AUDIT.name].find({"$nor": [{"sceau": None}, sealed]}, ["sceau"]):
+        # Since then others may have been made, each with its lines.
+        count += await database[SCEAUX.name].find_one({"_id": row["sceau"]}, ["_id"]) is None
+    return count
 
 
 async def count_unsealed(database: Database, *, before: datetime) -> int:

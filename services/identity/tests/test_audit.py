@@ -8,14 +8,17 @@ import pytest
 
 from services.identity.domain.audit import (
     Acte,
+    Adresse,
     Defaut,
     Issue,
     Lieux,
     LigneAudit,
     Niveau,
     Partie,
+    Publie,
     Sceau,
     Verification,
+    addresses_differ,
     asked,
     asked_uai,
     engage,
@@ -58,8 +61,9 @@ def trail(*tailles: int) -> Trail:
     return made
 
 
-def faults(held: Trail, published: Sequence[Sceau] = ()) -> list[tuple[Defaut, int]]:
-    verification = Verification({sceau.numero: sceau.condensat for sceau in published})
+def faults(held: Trail, published: Sequence[Sceau] = (), *restaurations: int) -> list[tuple[Defaut, int]]:
+    publies = [Publie(generation=s.generation, numero=s.numero, condensat=s.condensat) for s in published]
+    verification = Verification(publies, frozenset(restaurations))
     found = [anomalie for sceau, lignes in held for anomalie in verification.check(sceau, lignes)]
     found += verification.check_end()
     return [(anomalie.defaut, anomalie.numero) for anomalie in found]
@@ -138,6 +142,62 @@ def test_an_end_cut_off_shows_against_what_was_published() -> None:
     assert faults(held[:2]) == []
     assert faults(held[:2], heads(held)) == [(Defaut.FIN_COUPEE, 3)]
     assert faults([], heads(held)) == [(Defaut.FIN_COUPEE, 1)]
+
+
+def after_a_restoration() -> tuple[Trail, list[Sceau]]:
+    """A trail whose last two seals of three were lost, and then two more made; and all that was published."""
+    before = trail(1, 1, 1)
+    held, precedent = before[:1], before[0][0].condensat
+    for numero in (2, 3):
+        le = DEBUT + timedelta(hours=1, minutes=numero)
+        lignes = [replace(ligne(10 + numero), le=le)]
+        sceau = seal(lignes, numero=numero, precedent=precedent, generation=2, le=le)
+        precedent = sceau.condensat
+        held.append((sceau, lignes))
+    return held, [*heads(before), *heads(held)[1:]]
+
+
+def test_what_a_restoration_lost_shows_until_it_is_said_to_have_taken_place() -> None:
+    held, published = after_a_restoration()
+    assert faults(held, published) == [(Defaut.PERDU_A_LA_RESTAURATION, 2)]
+    assert faults(held, published, 2) == []
+    assert faults(held, published, 3) == [(Defaut.PERDU_A_LA_RESTAURATION, 2)], "another one explains nothing"
+    assert faults(held[:2], published, 2) == [(Defaut.FIN_COUPEE, 3)], "nor does it explain what is cut off since"
+
+
+def test_a_seal_made_again_under_an_earlier_or_later_generation_shows() -> None:
+    honest = trail(1, 1)
+    sceau, lignes = honest[1]
+    later = seal(lignes, numero=2, precedent=honest[0][0].condensat, generation=2, le=sceau.le)
+    assert faults([honest[0], (later, lignes)], heads(honest)) == [(Defaut.PERDU_A_LA_RESTAURATION, 2)]
+    held, published = after_a_restoration()
+    earlier = seal(held[2][1], numero=3, precedent=held[1][0].condensat, generation=1, le=held[2][0].le)
+    found = faults([*held[:2], (earlier, held[2][1])], published, 2)
+    assert found == [(Defaut.CHAINE_ROMPUE, 3), (Defaut.PUBLIE_AUTREMENT, 3)]
+
+
+def test_a_line_that_cannot_be_one_is_a_line_changed() -> None:
+    held = trail(2, 1)
+    verification = Verification()
+    found = [anomalie.defaut for anomalie in verification.check(held[0][0], [held[0][1][0], None])]
+    assert found == [Defaut.LIGNES_MODIFIEES]
+
+
+def test_a_line_dated_well_before_the_seal_it_comes_after_shows() -> None:
+    held = trail(1)
+    old = replace(ligne(7), le=DEBUT - timedelta(days=1))
+    sceau = seal([old], numero=2, precedent=held[0][0].condensat, generation=1, le=DEBUT + timedelta(hours=1))
+    assert faults([*held, (sceau, [old])]) == [(Defaut.LIGNE_ANTIDATEE, 2)]
+
+
+def test_an_address_that_was_changed_or_removed_before_its_time_shows() -> None:
+    written, now = [ligne(1)], DEBUT + timedelta(days=10)
+    kept = {written[0].id: Adresse("192.0.2.7", "sel")}
+    assert not addresses_differ(written, kept, now=now)
+    assert addresses_differ(written, {written[0].id: Adresse("192.0.2.8", "sel")}, now=now)
+    assert addresses_differ(written, {}, now=now)
+    assert not addresses_differ(written, {}, now=DEBUT + timedelta(days=366)), "it was forgotten in its time"
+    assert not addresses_differ([replace(ligne(1), engagement=None), None], {}, now=now)
 
 
 def test_the_level_of_an_account_is_that_of_its_highest_role() -> None:

@@ -189,8 +189,10 @@ async def test_the_address_is_known_and_is_kept_apart_so_that_forgetting_it_chan
 
     known = await only()
     assert known.adresse == "127.0.0.1"
-    await identity.deps.database[ADRESSES.name].delete_one({"_id": known.ligne.id})
+    row = await identity.deps.database[ADRESSES.name].find_one_and_delete({"_id": known.ligne.id})
+    assert row is not None
     forgotten = await only()
+    await identity.deps.database[ADRESSES.name].insert_one(row)
     assert (forgotten.adresse, forgotten.ligne) == (None, known.ligne)
 
 
@@ -211,7 +213,7 @@ async def test_what_is_written_is_sealed_within_seconds_and_a_change_behind_our_
     assert last is not None
 
     async def published() -> bool:
-        return last["_id"] in await read_published(identity.settings)
+        return last["_id"] in {seal.numero for seal in await read_published(identity.settings)}
 
     await eventually(published)
     heads = await read_published(identity.settings)
@@ -230,9 +232,44 @@ async def test_what_is_written_is_sealed_within_seconds_and_a_change_behind_our_
     assert (await verify(identity.deps, heads)).sain
 
 
+async def test_lines_and_addresses_forged_where_no_seal_is_looked_for_are_found(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire())
+    await someone.browser().sign_in()
+    await sealed(identity)
+    database = identity.deps.database
+    (opened,) = [row for row in await lines(identity, someone) if row.acte is Acte.CONNEXION]
+    row = await database[AUDIT.name].find_one({"_id": opened.id})
+    assert row is not None
+
+    async def defects() -> set[Defaut]:
+        return {anomalie.defaut for anomalie in (await verify(identity.deps, [])).anomalies}
+
+    assert await defects() == set()
+    for numero in (0, -1, 2_000_000_000):
+        await database[AUDIT.name].insert_one({**row, "_id": "01FORGED", "sceau": numero})
+        assert await defects() == {Defaut.LIGNES_SANS_SCEAU_CONNU}
+        await database[AUDIT.name].delete_one({"_id": "01FORGED"})
+    for forged in ({"acte": "INVENTE"}, {"sceau": 0}):
+        await database[AUDIT.name].update_one({"_id": opened.id}, {"$set": forged})
+        assert await defects() <= {Defaut.LIGNES_MODIFIEES, Defaut.LIGNES_EN_MOINS, Defaut.LIGNES_SANS_SCEAU_CONNU}
+        assert await defects() != set()
+        await database[AUDIT.name].replace_one({"_id": opened.id}, row)
+    kept = await database[ADRESSES.name].find_one_and_update({"_id": opened.id}, {"$set": {"adresse": "192.0.2.9"}})
+    assert kept is not None
+    assert await defects() == {Defaut.ADRESSES_MODIFIEES}
+    await database[ADRESSES.name].replace_one({"_id": opened.id}, kept)
+    assert await defects() == set()
+
+
+async def test_an_address_is_forgotten_by_the_store_itself_after_twelve_months(identity: Identity) -> None:
+    collection = identity.deps.database[ADRESSES.name]
+    (index,) = [made for name, made in (await collection.index_information()).items() if name == "le_1"]
+    assert index["expireAfterSeconds"] == 365 * 24 * 3600
+
+
 async def test_two_that_seal_at_once_make_one_seal_of_each_line(identity: Identity) -> None:
     await asyncio.gather(
         *(identity.account(gestionnaire()) for _ in range(4)), *(seal(identity.deps) for _ in range(8))
     )
     await sealed(identity)
-    assert (await verify(identity.deps, {})).anomalies == []
+    assert (await verify(identity.deps, [])).anomalies == []

@@ -15,15 +15,18 @@ from services.identity.domain.audit import (
     OPERATEUR,
     Acte,
     Anomalie,
+    Defaut,
     Issue,
     Lecture,
     Lieux,
     LigneAudit,
     Niveau,
     Partie,
+    Publie,
     Recherche,
     Sceau,
     Verification,
+    addresses_differ,
     asked,
     asked_uai,
 )
@@ -261,13 +264,22 @@ class Constat:
         return not self.anomalies and self.sans_sceau == 0
 
 
-async def verify(deps: Deps, publies: Mapping[int, str]) -> Constat:
-    """Check every seal of the trail against its lines, the one before it, and `publies` (number → hash)."""
-    verification, anomalies = Verification(publies), list[Anomalie]()
-    sceaux = lignes = 0
+async def verify(deps: Deps, publies: Sequence[Publie], *, restaurations: frozenset[int] = frozenset()) -> Constat:
+    """Check every seal of the trail against its lines and their addresses, the one before it, and `publies`.
+
+    `restaurations` are the generations that began with a restoration which is known to have taken place.
+    """
+    verification, anomalies, now = Verification(publies, restaurations), list[Anomalie](), deps.clock()
+    sceaux = lignes = last = 0
     async for sceau, lines in store.read_seals(deps.database):
         anomalies += verification.check(sceau, lines)
+        kept = await store.kept_addresses(deps.database, [line.id for line in lines if line is not None])
+        if addresses_differ(lines, kept, now=now):
+            anomalies.append(Anomalie(defaut=Defaut.ADRESSES_MODIFIEES, numero=sceau.numero, le=sceau.le))
+        last = sceau.numero
         sceaux, lignes = sceaux + 1, lignes + len(lines)
     anomalies += verification.check_end()
+    if await store.count_astray(deps.database, last=last):
+        anomalies.append(Anomalie(defaut=Defaut.LIGNES_SANS_SCEAU_CONNU, numero=last + 1))
     late = await store.count_unsealed(deps.database, before=deps.clock() - _SCELLE_AVANT)
     return Constat(anomalies=anomalies, sceaux=sceaux, lignes=lignes, sans_sceau=late)
