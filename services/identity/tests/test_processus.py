@@ -33,6 +33,7 @@ from kit.testing.waiting import eventually
 from services.identity.mfa.totp import new_secret
 from services.identity.rpc import CALLERS
 from services.identity.tests.conftest import MOT_DE_PASSE, TOPICS
+from services.identity.tests.test_deconnexions import Application
 
 pytestmark = pytest.mark.stack
 
@@ -239,6 +240,36 @@ async def _live_through_kills(processus: Processus, courriels: Courriels, browse
     with pytest.raises(ConnexionRefusee, match="invalid_grant"):
         await refresh(browser._http, processus.url, after)
     assert "1 inchangés" in await load(processus, account("Awa", "Kone"))
+
+
+@pytest.mark.long
+async def test_a_client_that_was_to_be_told_of_a_sign_out_is_told_after_a_kill(
+    processus: Processus, courriels: Courriels, tmp_path: Path
+) -> None:
+    application = Application(free_port())
+    declared = (
+        '[application]\nnom = "Application"\nredirect_uris = ["http://127.0.0.1/retour"]\nboucle_locale = true\n'
+        f'scopes = ["openid"]\nbackchannel_logout_uri = "{application.url}"\ndemonstration = true\n'
+    )
+    (tmp_path / "clients.toml").write_text(declared)
+    processus.environment = {**processus.environment, "IDENTITY_CLIENTS": str(tmp_path / "clients.toml")}
+    await load(processus, account("Awa", "Kone"))
+    courriels.listen()
+    await processus.start()
+    someone = Personne(courriel="awa.kone@ac-creteil.fr", mot_de_passe=MOT_DE_PASSE)
+    async with aclosing(Navigateur(processus.url, someone, Boite(courriels.url), client_id="application")) as browser:
+        jetons = await browser.sign_in(scope="openid")
+        answer = await browser._http.get(f"{processus.url}/logout", params={"id_token_hint": jetons.id_token})
+        assert "Vous êtes déconnecté" in answer.text
+    await processus.stop(signal.SIGKILL)
+    assert application.received == [], "nobody was there to be told"
+    await processus.start()
+    async with serve(application.app(), port=application.port):
+
+        async def told() -> bool:
+            return len(application.received) == 1
+
+        await eventually(told, within=60)
 
 
 async def test_no_name_address_code_or_secret_is_in_any_log_or_span(
