@@ -5,6 +5,7 @@ from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
 
 from kit.mongo import Collection, Database, Transaction
+from services.identity.store.appareils import APPAREILS
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
 from services.identity.store.exports import EXPORTS
 from services.identity.store.facteurs import FACTEURS
@@ -16,8 +17,10 @@ _KEPT = frozenset({AUDIT.name, SCEAUX.name, ADRESSES.name})
 """« the audit trail keeps an opaque id » (domaine.md §3)."""
 
 
-async def forget(transaction: Transaction, collections: Sequence[Collection], compte: str, empreinte: str) -> None:
-    """Forget all that these collections keep of an account, whose address has that fingerprint.
+async def forget(
+    transaction: Transaction, collections: Sequence[Collection], compte: str, empreintes: Several[str]
+) -> None:
+    """Forget all that these collections keep of an account, whose address and mobile number have these fingerprints.
 
     A collection that declares a field `compte` keeps something of an account in each of its rows: whoever adds one
     need not think of this.
@@ -28,7 +31,9 @@ async def forget(transaction: Transaction, collections: Sequence[Collection], co
     await transaction[JETONS.name].delete_many(given, session=session)
     await transaction[FACTEURS.name].delete_one({"_id": compte}, session=session)
     await transaction[EXPORTS.name].delete_many({"recherche.compte": compte}, session=session)
-    counted = re.compile(f"/({re.escape(compte)}|{re.escape(empreinte)})$")
+    devices = await transaction[APPAREILS.name].find({"compte": compte}, ["_id"], session=session).to_list(None)
+    whose = "|".join(re.escape(key) for key in [compte, *empreintes, *(device["_id"] for device in devices)])
+    counted = re.compile(f"/({whose})$")
     await transaction[TENTATIVES.name].delete_many({"_id": counted}, session=session)
     for collection in collections:
         if collection.name not in _KEPT and "compte" in {*collection.required, *collection.optional}:

@@ -1,6 +1,6 @@
 """The whole of what identity keeps, and its transactions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -104,9 +104,9 @@ class Work:
         held = {Facteur.TOTP: await self.facteurs.has_totp(compte), Facteur.CLE: await self.cles.count(compte) > 0}
         return frozenset(moyen for moyen, has in held.items() if has)
 
-    async def forget(self, compte: str, empreinte: str) -> None:
+    async def forget(self, compte: str, empreintes: Collection[str]) -> None:
         """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""
-        await effacement.forget(self._transaction, LAYOUT.collections, compte, empreinte)
+        await effacement.forget(self._transaction, LAYOUT.collections, compte, empreintes)
 
     async def waiting(self) -> list[envois.Envoi]:
         """The messages that wait."""

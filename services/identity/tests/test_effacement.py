@@ -1,6 +1,8 @@
 """Erasing a person: what goes, what stays, and who is told (domaine.md §3)."""
 
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +16,7 @@ from proto.identity.v1 import habilitations_pb2
 from services.identity.condensats import condensat, new_secret
 from services.identity.courrier import new_envoi
 from services.identity.domain.audit import OPERATEUR, Acte, Recherche
+from services.identity.domain.tentatives import ENVOIS
 from services.identity.lettres.lettre import Lettre
 from services.identity.store.comptes import find_compte
 from services.identity.store.effacement import search
@@ -23,11 +26,13 @@ from services.identity.tests.test_habilitations import read
 from services.identity.usecases.audit import OPERATEUR_LECTEUR
 from services.identity.usecases.audit import read as read_audit
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, issue_link
-from services.identity.usecases.connexion import IdentifiantsRefuses, check_password
+from services.identity.usecases.connexion import IdentifiantsRefuses, check_password, mobile_fingerprint
+from services.identity.usecases.droits import change_compte
 from services.identity.usecases.effacement import erase, erase_and_prove
 from services.identity.usecases.jetons import Connecte, find_signed_in
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.secours import renew_codes
+from services.identity.usecases.tentatives import require_try
 from socle.principal import RoleTenu
 from socle.projections import habilitations
 from socle.rubriques import Role
@@ -44,6 +49,9 @@ async def lived(identity: Identity) -> tuple[Titulaire, str]:
     jetons = await browser.sign_in()
     await browser.authorize("a-verifier-of-more-than-forty-three-characters-long")
     await renew_codes(identity.deps, await signed_in(identity, someone))
+    mobile = f"+336{uuid4().int % 10**8:08d}"
+    await change_compte(identity.deps, someone.compte.id, lambda compte: replace(compte, mobile=mobile))
+    await require_try(identity.deps, f"sms/{mobile_fingerprint(identity.deps, mobile)}", ENVOIS)
     await issue_link(identity.deps, someone.compte)
     await check_password(identity.deps, someone.personne.courriel, MOT_DE_PASSE, demande="")
     with pytest.raises(IdentifiantsRefuses):
@@ -75,7 +83,9 @@ async def mail(identity: Identity, courriel: str, *, due: timedelta = timedelta(
 async def test_nothing_is_left_of_an_erased_person_but_an_opaque_id_in_the_trail(identity: Identity) -> None:
     someone, _ = await lived(identity)
     deps, courriel, id = identity.deps, someone.personne.courriel, someone.compte.id
-    needles = {id, courriel, fingerprint(deps, courriel)}
+    row = await deps.database.comptes.find_one({"_id": id})
+    assert row is not None
+    needles = {id, courriel, row["mobile"], fingerprint(deps, courriel), mobile_fingerprint(deps, row["mobile"])}
     mine, other = await mail(identity, courriel), await mail(identity, "quelqu.un@ac-creteil.fr")
     before = await search(deps.database, needles)
     assert before.keys() >= {"comptes", "courriels", "facteurs", "sessions", "familles", "codes", "secours", "liens"}

@@ -7,12 +7,14 @@ from kit.outbox.rows import OUTBOX
 from services.identity.courrier import is_to
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie, Recherche
+from services.identity.domain.comptes import Compte
 from services.identity.store.audit import count
 from services.identity.store.comptes import find_compte
 from services.identity.store.effacement import search
 from services.identity.store.work import Work
 from services.identity.usecases.audit import OPERATEUR_LECTEUR, note
 from services.identity.usecases.comptes import fingerprint, load, unknown_compte
+from services.identity.usecases.connexion import mobile_fingerprint
 
 
 async def erase(deps: Deps, id: str, *, par: Partie) -> None:
@@ -28,13 +30,19 @@ async def erase(deps: Deps, id: str, *, par: Partie) -> None:
     async def body(work: Work) -> None:
         compte = await load(work, id)
         await work.sign_out(id, now=deps.clock())
-        await work.forget(id, fingerprint(deps, compte.courriel))
+        await work.forget(id, _fingerprints(deps, compte))
         mine = [envoi.id for envoi in await work.waiting() if is_to(deps.vault, envoi, compte.courriel, compte.mobile)]
         await work.drop(mine)
         await note(deps, work, Acte.COMPTE_SUPPRIME, par=par, cible=Partie.of(compte))
         await work.comptes.delete(compte)
 
     await deps.transact(body)
+
+
+def _fingerprints(deps: Deps, compte: Compte) -> set[str]:
+    """What stands for its address and its number in keys."""
+    mobile = set() if compte.mobile is None else {mobile_fingerprint(deps, compte.mobile)}
+    return {fingerprint(deps, compte.courriel), *mobile}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ async def erase_and_prove(deps: Deps, id: str, *, par: Partie) -> Preuve:
     needles = {id}
     compte = await find_compte(deps.database, id)
     if compte is not None:
-        needles |= {compte.courriel, fingerprint(deps, compte.courriel)}
+        needles |= {compte.courriel, *_fingerprints(deps, compte)}
         needles |= set() if compte.mobile is None else {compte.mobile}
         await erase(deps, id, par=par)
     elif not await count(deps.database, Recherche(compte=id, acte=Acte.COMPTE_SUPPRIME), OPERATEUR_LECTEUR.lecture):
