@@ -1,15 +1,20 @@
 """Passkeys: what holds and what does not, how they count, and what their counter betrays (ADR 033)."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from html.parser import HTMLParser
+from typing import Any, override
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 
+from infra.local.connexion import Page
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte
@@ -27,6 +32,9 @@ from services.identity.mfa.cles_d_acces import (
     verify_creation,
     verify_gesture,
 )
+from services.identity.oidc.clients import load_clients
+from services.identity.oidc.serveur import Serveur
+from services.identity.pages.routes import routes as pages
 from services.identity.store.audit import AUDIT
 from services.identity.store.cles_d_acces import list_cles
 from services.identity.store.connexions import DUREE, Connexion
@@ -322,3 +330,82 @@ async def test_an_administrator_does_not_lose_its_last_key_and_its_application_a
     )
     assert sorted(str(type(end).__name__) for end in ends) == ["MoyenIndispensable", "NoneType"]
     assert MoyenIndispensable.__name__ in {type(end).__name__ for end in ends}
+
+
+class _Pages(HTMLParser):
+    """What the script of a page is given to ask for."""
+
+    options: str | None = None
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "form" and "data-cle" in dict(attrs):
+            self.options = dict(attrs)["data-options"]
+
+
+def asked(page: httpx.Response) -> str:
+    """What the browser is asked for, on a page that lets our script run and no other."""
+    assert page.status_code == 200, page.text
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    parser = _Pages()
+    parser.feed(page.text)
+    assert parser.options is not None
+    return parser.options
+
+
+@contextlib.asynccontextmanager
+async def open_pages(deps: Deps, identity: Identity) -> AsyncIterator[httpx.AsyncClient]:
+    """The pages of a provider that has a name, in this process."""
+    clients = load_clients(identity.settings.identity_clients, demonstration=True, cles=identity.settings.cles_services)
+    routes = pages(Serveur(deps, clients, issuer=SITE.origine), clients, secure=False)
+    transport = httpx.ASGITransport(Starlette(routes=list(routes)))
+    async with httpx.AsyncClient(transport=transport, base_url=SITE.origine) as http:
+        yield http
+
+
+@pytest.mark.stack
+async def test_the_pages_ask_for_a_key_after_the_password_or_alone_and_take_what_the_browser_answers(
+    bearer: Bearer, identity: Identity
+) -> None:
+    someone = await (await bearer()).enrol()
+    personne = someone.who.personne
+    async with open_pages(replace(someone.deps, adresse=SITE.origine), identity) as http:
+
+        async def send(path: str, page: httpx.Response, **fields: str) -> httpx.Response:
+            form = Page(page.text).form(path)
+            assert form is not None, page.text
+            return await http.post(form.action, data=form.champs | fields)
+
+        first = await http.get("/connexion?suite=cles")
+        assert "script-src" not in first.headers["content-security-policy"]
+        assert 'href="/connexion/sans-mot-de-passe?suite=cles"' in first.text
+        answer = await send("/connexion", first, courriel=personne.courriel, mot_de_passe=personne.mot_de_passe)
+        assert answer.headers["location"] == "/connexion/cle"
+        page = await http.get("/connexion/cle")
+        refused = await send("/connexion/cle", page, cle="{}")
+        assert (refused.status_code, "n&#39;a pas été reconnue" in refused.text) == (422, True)
+        page = await http.get("/connexion/cle")
+        answer = await send("/connexion/cle", page, cle=someone.cle.show(asked(page)))
+        assert answer.headers["location"] == "/compte/cles"
+        own = await http.get("/compte/cles")
+        assert "Clé du bureau" in own.text
+        another = Authentificateur()
+        await send("/compte/cles", own, cle=another.create(asked(own)), nom="Clé <b>de</b> secours")
+        assert "Clé &lt;b&gt;de&lt;/b&gt; secours" in (await http.get("/compte/cles")).text
+        http.cookies.clear()
+        page = await http.get("/connexion/sans-mot-de-passe?suite=compte")
+        answer = await send("/connexion/sans-mot-de-passe", page, cle=another.show(asked(page)))
+        assert answer.headers["location"] == "/compte"
+        assert "Vous en avez 2." in (await http.get("/compte")).text
+
+
+@pytest.mark.stack
+async def test_where_identity_is_reached_by_a_number_no_key_is_offered(bearer: Bearer, identity: Identity) -> None:
+    someone = await bearer()
+    assert identity.settings.hote is None
+    async with open_pages(replace(someone.deps, site=None), identity) as http:
+        assert "sans-mot-de-passe" not in (await http.get("/connexion")).text
+        assert (await http.get("/connexion/sans-mot-de-passe")).status_code == 404
