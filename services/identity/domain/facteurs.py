@@ -17,6 +17,7 @@ class Facteur(StrEnum):
     """
 
     MOT_DE_PASSE = "pwd"
+    EMPLOYEUR = "fed"
     CLE = "hwk"
     VERIFICATION = "mfa"
     TOTP = "otp"
