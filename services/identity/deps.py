@@ -1,13 +1,16 @@
 """What use cases work with: made once, in the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from kit.clock import Clock, technical_clock
 from kit.mongo import Database, Transactor
+from kit.settings import Mode
 from kit.vault.sealing import Vault
 from services.identity.domain.inactivite import RegleInactivite
+from services.identity.employeurs.declaration import load_employeurs
+from services.identity.employeurs.fournisseur import Fournisseur, open_fournisseurs
 from services.identity.mfa.cles_d_acces import Site
 from services.identity.mfa.mots_de_passe import Hasher
 from services.identity.settings import IdentitySettings
@@ -31,6 +34,7 @@ class Deps:
         adresses_connues_jours: for how long an address spares factors after another one; 0: not at all.
         essais_par_adresse: how many passwords and codes may fail from one address within ten minutes.
         essais_par_reseau: how many from one network.
+        employeurs: the providers whose identity signs people in, by id.
         mail_written: called after a commit that wrote a message to send.
     """
 
@@ -52,6 +56,7 @@ class Deps:
     adresses_connues_jours: int
     essais_par_adresse: int
     essais_par_reseau: int
+    employeurs: Mapping[str, Fournisseur]
     mail_written: Callable[[], None]
     clock: Clock = technical_clock
 
@@ -65,6 +70,7 @@ def make_deps(
     mail_written: Callable[[], None] = lambda: None,
 ) -> Deps:
     """Over `database`; without `committed` and `mail_written`, what is written is sent at the loops' next sweep."""
+    employeurs = load_employeurs(settings.identity_employeurs, local=settings.mode is Mode.LOCAL)
     trousseau = Trousseau(database, vault)
     return Deps(
         adresse=settings.identity_url,
@@ -87,5 +93,6 @@ def make_deps(
         adresses_connues_jours=settings.adresses_connues_jours,
         essais_par_adresse=settings.essais_par_adresse,
         essais_par_reseau=settings.essais_par_reseau,
+        employeurs=open_fournisseurs(employeurs, identity_url=settings.identity_url),
         mail_written=mail_written,
     )

@@ -26,6 +26,9 @@ class IdentitySettings(VaultSettings):
     identity_clients: Path = Field(
         Path(__file__).with_name("clients.toml"), description="File that declares the OpenID Connect clients (TOML)."
     )
+    identity_employeurs: Path | None = Field(
+        None, description="File that declares the employers whose identity signs people in (TOML); none without it."
+    )
     smtp_url: SecretStr = Field(
         SecretStr("smtp://127.0.0.1:1025"),
         description="Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, with `user:password@` where needed.",

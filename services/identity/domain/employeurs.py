@@ -143,17 +143,15 @@ class Fraicheur:
         return 0 if self.nouvelle else max(0, int((now - self.depuis).total_seconds()))
 
 
-def fresh(demande: Mapping[str, str], *, now: datetime, duree_session: timedelta) -> Fraicheur:
-    """What a sign-in asks of the employer for the request that it is for: its `prompt` and `max_age` are passed on.
+def fresh(*, a_neuf: bool, max_age: timedelta | None, now: datetime, duree_session: timedelta) -> Fraicheur:
+    """What a sign-in asks of the employer: what was asked of it, `prompt=login` or `max_age`, is passed on.
 
-    A page of ours that asks to sign in again (`suite`) has something sensitive to do. Otherwise the employer's own
-    session will do, for no longer than one of ours lasts.
+    Otherwise the employer's own session will do, while half of ours is left: it ends as if it had begun then.
     """
-    if "suite" in demande or not {"login", "select_account"}.isdisjoint(demande.get("prompt", "").split()):
+    if a_neuf:
         return Fraicheur(depuis=now, nouvelle=True)
-    asked = demande.get("max_age", "")
-    seconds = timedelta(seconds=int(asked[:9])) if asked.isdecimal() else duree_session
-    return Fraicheur(depuis=now - min(seconds, duree_session), nouvelle=False)
+    longest = duree_session / 2
+    return Fraicheur(depuis=now - min(longest if max_age is None else max_age, longest), nouvelle=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ _FAITS = {
 
 _FACTEURS = {
     Facteur.MOT_DE_PASSE: "mot de passe",
+    Facteur.EMPLOYEUR: "identité de l'employeur",
     Facteur.CLE: "clé d'accès",
     Facteur.TOTP: "application",
     Facteur.COURRIEL: "code par courriel",
@@ -76,6 +77,7 @@ async def _show(contexte: Contexte, request: Request, connecte: Connecte) -> Res
         cles_offertes=deps.site is not None,
         application=facteurs is not None and facteurs.totp is not None,
         secours=await count_left(deps.database, compte.id),
+        employeurs=bool(deps.employeurs),
         ouvertes=len(await list_open(deps, connecte)),
         preuve=proof(contexte, request),
     )

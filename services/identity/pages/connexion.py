@@ -14,6 +14,7 @@ from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
 from services.identity.pages.autorisation import Voulu, read_wanted, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.proposes import proposed
 from services.identity.pages.suites import page_of
 from services.identity.usecases.connexion import (
     ConnexionExpiree,
@@ -80,9 +81,12 @@ def step(contexte: Contexte, function: Step) -> Page:
     return handle
 
 
-def first_page(contexte: Contexte, request: Request, *, refus: Refusal | None = None, courriel: str = "") -> Response:
+def first_page(
+    contexte: Contexte, request: Request, *, refus: Refusal | None = None, courriel: str = "", demande: str = ""
+) -> Response:
     """The address and the password."""
-    demande = request.url.query if request.url.path == "/connexion" else ""
+    if request.url.path == "/connexion":
+        demande = request.url.query
     if len(demande) > LONGEST_REQUEST:
         return contexte.rendu.error("Adresse trop longue", "Revenez à l'application d'où vous venez, puis recommencez.")
     secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
@@ -94,6 +98,7 @@ def first_page(contexte: Contexte, request: Request, *, refus: Refusal | None = 
         application=client.declaration.nom if client else None,
         courriel=courriel,
         cles=contexte.deps.site is not None,
+        employeurs=proposed(contexte.deps, courriel, demande),
         preuve=contexte.navigateur.proof(secret),
     )
     contexte.navigateur.set_connexion(response, secret)
@@ -105,7 +110,7 @@ async def _begin(contexte: Contexte, request: Request) -> Response:
 
     Asked for by a button: no other site sends codes to anybody by leading its browser here.
     """
-    voulu, connecte = await _wanted(contexte, request), await contexte.signed_in(request)
+    voulu, connecte = await wanted(contexte, request), await contexte.signed_in(request)
     session = contexte.navigateur.session(request)
     if connecte is None or session is None or (voulu.courriel and voulu.courriel != connecte.compte.courriel):
         return first_page(contexte, request, courriel=voulu.courriel)
@@ -123,7 +128,7 @@ async def _begin(contexte: Contexte, request: Request) -> Response:
 
 async def _confirm(contexte: Contexte, request: Request) -> Response:
     """Go on from what the session in this browser has shown."""
-    connecte, voulu = await contexte.signed_in(request), await _wanted(contexte, request)
+    connecte, voulu = await contexte.signed_in(request), await wanted(contexte, request)
     try:
         await contexte.navigateur.form(request, contexte.navigateur.session(request))
     except PageExpiree as refus:
@@ -144,7 +149,7 @@ async def _confirm(contexte: Contexte, request: Request) -> Response:
     return response
 
 
-async def _wanted(contexte: Contexte, request: Request) -> Voulu:
+async def wanted(contexte: Contexte, request: Request) -> Voulu:
     """What is wanted of the sign-in: by a client; or by a page of ours, which is for whoever has just proved itself."""
     if "suite" in request.query_params:
         return Voulu(acr=ACR_SENSIBLE, max_age=ACTE_SENSIBLE)
@@ -161,7 +166,7 @@ async def _take_password(contexte: Contexte, request: Request) -> Response:
             courriel,
             fields.get("mot_de_passe", ""),
             demande=request.url.query[:LONGEST_REQUEST],
-            acr=(await _wanted(contexte, request)).acr,
+            acr=(await wanted(contexte, request)).acr,
             navigateur=contexte.navigateur.appareil(request),
         )
     except Refusal as refus:

@@ -22,6 +22,7 @@ from services.identity.pages import (
     connexion,
     coordonnees,
     deblocage,
+    employeur,
     mobile,
     mot_de_passe,
     oubli,
@@ -58,6 +59,7 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
         totp,
         cles_d_acces,
         secours,
+        employeur,
         accueil,
     )
     return [

@@ -8,10 +8,11 @@ MOT_DE_PASSE = "/compte/mot-de-passe"
 APPLICATION = "/compte/application"
 CLES = "/compte/cles"
 CODES_DE_SECOURS = "/compte/codes-de-secours"
+EMPLOYEUR = "/compte/employeur"
 
 _SUITES = {
     path.rpartition("/")[2]: path
-    for path in (COMPTE, CONNEXIONS, ADRESSE, MOBILE, MOT_DE_PASSE, APPLICATION, CLES, CODES_DE_SECOURS)
+    for path in (COMPTE, CONNEXIONS, ADRESSE, MOBILE, MOT_DE_PASSE, APPLICATION, CLES, CODES_DE_SECOURS, EMPLOYEUR)
 }
 
 

@@ -59,7 +59,7 @@ class Connexion:
         secret: the secret of an application being enrolled.
         codes: the code last sent by each means, used or not.
         acr: how many factors are asked for, whatever the account's roles ask.
-        prouve_le: when the oldest of the factors that it began with was shown; None when it began with the password.
+        prouve_le: when the oldest of the factors that it began with was shown; None when that is now.
         appareil: the known device that it is made with.
         epargnes: how many factors that device stands for, here; 0 where it does not.
     """

@@ -1,6 +1,6 @@
 """Which académie an establishment belongs to: a projection of what `offre` publishes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kit.consumer.projections import GONE, projection
 from kit.mongo import Database, Document, Index
@@ -41,9 +41,14 @@ def _lieu(uai: str, slug: str) -> Lieu:
 
 async def academies_of(database: Database, uais: Iterable[str]) -> frozenset[str]:
     """The académies of these establishments, of those that `offre` knows."""
+    return frozenset((await academies_by_uai(database, uais)).values())
+
+
+async def academies_by_uai(database: Database, uais: Iterable[str]) -> Mapping[str, str]:
+    """The académie of each of these establishments, of those that `offre` knows."""
     where = {"_id": {"$in": sorted(uais)}, GONE: {"$exists": False}}
     rows = await database[ETABLISSEMENTS.name].find(where, projection=["academie"]).to_list(None)
-    return frozenset(row["academie"] for row in rows)
+    return {row["_id"]: row["academie"] for row in rows}
 
 
 async def uais_of(database: Database, academies: Iterable[str]) -> frozenset[str]:

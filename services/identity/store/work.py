@@ -28,6 +28,7 @@ from services.identity.store.epreuves import EPREUVES, EpreuvesEnCours
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.exports import EXPORTS, Exports
 from services.identity.store.facteurs import FACTEURS, FacteursStore
+from services.identity.store.identites import DEMANDES_EMPLOYEUR, IDENTITES, Identites
 from services.identity.store.jetons import CODES, JETONS, Codes, Jetons
 from services.identity.store.liens import LIENS, Liens
 from services.identity.store.preuves_vues import PREUVES_VUES
@@ -54,6 +55,8 @@ LAYOUT = Layout(
         EPREUVES,
         CLES,
         APPAREILS,
+        IDENTITES,
+        DEMANDES_EMPLOYEUR,
         TENTATIVES,
         AUDIT,
         SCEAUX,
@@ -88,6 +91,7 @@ class Work:
         self.cles = Cles(transaction)
         self.epreuves = EpreuvesEnCours(transaction)
         self.appareils = Appareils(transaction)
+        self.identites = Identites(transaction)
         self.audit = Journal(transaction, generation)
 
     async def sign_out(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:

@@ -193,25 +193,21 @@ def test_an_employer_speaks_only_of_accounts_that_can_act_nowhere_else(
 
 
 @pytest.mark.parametrize(
-    ("demande", "nouvelle", "age"),
+    ("a_neuf", "max_age", "age"),
     [
-        ({}, False, JOURNEE),
-        ({"max_age": "60"}, False, timedelta(minutes=1)),
-        ({"max_age": "0"}, False, timedelta(0)),
-        ({"max_age": "99999999999999"}, False, JOURNEE),
-        ({"max_age": "-1"}, False, JOURNEE),
-        ({"prompt": "login"}, True, timedelta(0)),
-        ({"prompt": "consent login"}, True, timedelta(0)),
-        ({"prompt": "select_account"}, True, timedelta(0)),
-        ({"prompt": "none"}, False, JOURNEE),
-        ({"suite": "codes-de-secours"}, True, timedelta(0)),
+        (False, None, JOURNEE / 2),
+        (False, timedelta(minutes=1), timedelta(minutes=1)),
+        (False, timedelta(0), timedelta(0)),
+        (False, timedelta(days=365), JOURNEE / 2),
+        (True, None, timedelta(0)),
+        (True, timedelta(minutes=1), timedelta(0)),
     ],
 )
 def test_what_is_asked_of_a_sign_in_is_asked_of_the_employer_too(
-    demande: dict[str, str], nouvelle: bool, age: timedelta
+    a_neuf: bool, max_age: timedelta | None, age: timedelta
 ) -> None:
-    fraicheur = fresh(demande, now=NOW, duree_session=JOURNEE)
-    assert fraicheur.nouvelle is nouvelle
+    fraicheur = fresh(a_neuf=a_neuf, max_age=max_age, now=NOW, duree_session=JOURNEE)
+    assert fraicheur.nouvelle is a_neuf
     assert fraicheur.depuis == NOW - age
     assert fraicheur.max_age(NOW) == age.total_seconds()
 

@@ -204,6 +204,34 @@ async def complete(
     )
 
 
+async def begin_by_employer(
+    deps: Deps,
+    compte: Compte,
+    faits: frozenset[Facteur],
+    *,
+    vu_le: datetime,
+    demande: str,
+    acr: int,
+    navigateur: str | None,
+) -> str:
+    """Begin a sign-in by what an employer has shown, which saw the person at `vu_le`: the secret of its cookie.
+
+    What is missing is asked, or spared by the device, as after the password.
+    """
+    device = device_of(deps, navigateur, compte.id)
+    known = await find_appareil(deps.database, device, now=deps.clock())
+    return await _begin(
+        deps,
+        compte,
+        demande=demande,
+        acr=acr,
+        appareil=None if known is None else device,
+        faits=faits,
+        prouve_le=vu_le,
+        epargnes=0 if known is None else _spared(deps, compte, known, acr),
+    )
+
+
 async def find_in_progress(deps: Deps, secret: str) -> EnCours:
     """The sign-in of that cookie.
 
