@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from ulid import ULID
 
 from kit.errors import Forbidden, Refusal
 from kit.testing.waiting import eventually
@@ -265,6 +266,20 @@ async def test_an_address_is_forgotten_by_the_store_itself_after_twelve_months(i
     collection = identity.deps.database[ADRESSES.name]
     (index,) = [made for name, made in (await collection.index_information()).items() if name == "le_1"]
     assert index["expireAfterSeconds"] == 365 * 24 * 3600
+
+
+@pytest.mark.long
+async def test_an_address_older_than_twelve_months_goes_and_a_younger_one_stays(identity: Identity) -> None:
+    collection, now = identity.deps.database[ADRESSES.name], identity.deps.clock()
+    old, young = str(ULID()), str(ULID())
+    rows = [(old, now - timedelta(days=366)), (young, now - timedelta(days=364))]
+    await collection.insert_many([{"_id": id, "adresse": "192.0.2.1", "sel": "sel", "le": le} for id, le in rows])
+
+    async def gone() -> bool:
+        return await collection.find_one({"_id": old}) is None
+
+    await eventually(gone, within=180, every=1)
+    assert await collection.find_one({"_id": young}) is not None
 
 
 async def test_two_that_seal_at_once_make_one_seal_of_each_line(identity: Identity) -> None:
