@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import override
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -208,6 +208,13 @@ class Navigateur:
         if (first := page.form("/connexion")) is not None and not page.refus:
             first.champs |= {"courriel": self.personne.courriel, "mot_de_passe": self.personne.mot_de_passe}
             return await self._post(response, first)
+        if (renewal := page.form("/connexion/mot-de-passe")) is not None and not page.refus:
+            chosen = f"{secrets.token_hex(6)} {secrets.token_hex(6)}"
+            self.personne = replace(self.personne, mot_de_passe=chosen)
+            renewal.champs |= {"mot_de_passe": chosen, "confirmation": chosen}
+            return await self._post(response, renewal)
+        if (number := page.form("/connexion/mobile/plus-tard")) is not None:
+            return await self._post(response, number)
         if (confirmation := page.form("/connexion/confirmation")) is not None:
             return await self._post(response, confirmation)
         if (enrolment := page.form("/connexion/application")) is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from kit.clock import Clock, technical_clock
+from kit.clock import Clock, campaign_clock, technical_clock
 from kit.mongo import Database, Transactor
 from kit.settings import Mode
 from kit.vault.sealing import Vault
@@ -35,6 +35,7 @@ class Deps:
         essais_par_adresse: how many passwords and codes may fail from one address within ten minutes.
         essais_par_reseau: how many from one network.
         employeurs: the providers whose identity signs people in, by id.
+        campaign_clock: decides which session of the campaign it is; what is dated is by `clock`.
         mail_written: called after a commit that wrote a message to send.
     """
 
@@ -58,6 +59,7 @@ class Deps:
     essais_par_reseau: int
     employeurs: Mapping[str, Fournisseur]
     mail_written: Callable[[], None]
+    campaign_clock: Clock
     clock: Clock = technical_clock
 
 
@@ -95,4 +97,5 @@ def make_deps(
         essais_par_reseau=settings.essais_par_reseau,
         employeurs=open_fournisseurs(employeurs, identity_url=settings.identity_url),
         mail_written=mail_written,
+        campaign_clock=campaign_clock(settings.campagne_date),
     )

@@ -108,6 +108,11 @@ class Calendriers:
             )
         return read_calendrier(session, document)
 
+    async def windows(self, code: CodeFenetre) -> list[Fenetre]:
+        """That window of the nation, of each session that is known here."""
+        documents = await self.database[CALENDRIERS.name].find({}, projection=["fenetres"]).to_list(None)
+        return [read_fenetre(held) for one in documents for held in one["fenetres"] if held["code"] == code]
+
 
 def _document(message: calendrier_pb2.Calendrier) -> Document:
     return {

@@ -46,10 +46,14 @@ ACRS = ("1", "2", "3")
 
 
 class Etape(Enum):
-    """What is asked next: one of `Parcours.moyens`; to enrol a means; or nothing more."""
+    """What is asked next: one of `Parcours.moyens`; to enrol a means, choose another password or prove one's number; or
+    nothing more.
+    """
 
     MOYEN = auto()
     ENROLEMENT = auto()
+    MOT_DE_PASSE = auto()
+    MOBILE = auto()
     ENROLEMENT_PROPOSE = auto()
     TERMINEE = auto()
 
@@ -65,6 +69,8 @@ class Parcours:
         premiere: whether the account never signed in before.
         enrolement_decline: whether the person put the enrolment off, in this sign-in.
         epargnes: whether a known device spares the factors after the password.
+        renouveler: whether another password is to be chosen.
+        mobile: whether a number of the account waits to be proved, and the person did not put that off.
     """
 
     requis: int
@@ -73,13 +79,15 @@ class Parcours:
     premiere: bool
     enrolement_decline: bool = False
     epargnes: bool = False
+    renouveler: bool = False
+    mobile: bool = False
 
     @property
     def etape(self) -> Etape:
         """What to ask next.
 
         With three factors one is neither e-mail nor SMS. Who has no such means yet shows the e-mailed code first, so
-        that a stolen password alone never enrols one.
+        that a stolen password alone never enrols one, nor chooses another password.
         """
         if self.epargnes:
             return Etape.TERMINEE
@@ -87,6 +95,10 @@ class Parcours:
             return Etape.MOYEN
         if not suffices(self.faits, self.requis):
             return Etape.ENROLEMENT
+        if self.renouveler:
+            return Etape.MOT_DE_PASSE
+        if self.premiere and self.mobile:
+            return Etape.MOBILE
         proposed = self.requis < 3 and self.premiere and not self.enrolement_decline
         return Etape.ENROLEMENT_PROPOSE if proposed and self.enroles.isdisjoint(ENROLES) else Etape.TERMINEE
 

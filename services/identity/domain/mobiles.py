@@ -37,6 +37,19 @@ def parse_number(numero: str) -> str:
         raise MobileRefuse(f"Ce numéro ne peut être enregistré : {error}.", champ="mobile") from error
 
 
+def parse_given(numero: str, roles: Iterable[RoleTenu]) -> str | None:
+    """The number that an account with these roles gives at its activation; None where it gives none, and need not.
+
+    Raises:
+        MobileRefuse: no account may have it; or an administrator gives none.
+    """
+    if numero.strip():
+        return parse_number(numero)
+    if is_mandatory(roles):
+        raise MobileRefuse("Donnez votre numéro de mobile : il est obligatoire pour un administrateur.", champ="mobile")
+    return None
+
+
 def is_mandatory(roles: Iterable[RoleTenu]) -> bool:
     """« Numéro de téléphone portable à renseigner pour l'administrateur du site de gestion » (Amiens, 2023)."""
     return any(held.role in ROLES_A_TROIS_FACTEURS for held in roles)

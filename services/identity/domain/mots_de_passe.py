@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 
 from kit.errors import Refusal
 from services.identity.domain.comptes import plain
@@ -49,6 +50,16 @@ def require_acceptable(mot_de_passe: str, *, force: int, mots_personnels: Iterab
             "Ce mot de passe est trop facile à deviner : ajoutez des mots sans rapport entre eux, "
             "ou laissez un gestionnaire de mots de passe en créer un."
         )
+
+
+def is_due(choisi_le: datetime | None, ouvertures: Iterable[datetime], *, now: datetime) -> bool:
+    """Whether a password was chosen before the site opened for the session that `now` is in, or nobody knows when.
+
+    « Lors de votre première connexion, il vous sera demandé de changer votre ancien mot de passe » (Créteil, 2023).
+    `ouvertures` are when the site opens, or opened, for each session.
+    """
+    opened = max((moment for moment in ouvertures if moment <= now), default=None)
+    return opened is not None and (choisi_le is None or choisi_le < opened)
 
 
 def already_used() -> MotDePasseRefuse:

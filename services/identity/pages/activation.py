@@ -1,4 +1,4 @@
-"""Activating an account: whoever has the link chooses a password."""
+"""Activating an account: whoever has the link chooses a password, gives a number, and goes on to sign in."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,11 +6,14 @@ from starlette.routing import Route
 
 from kit.errors import Refusal
 from services.identity.domain.liens import LienInvalide
+from services.identity.domain.mobiles import is_mandatory
 from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE
+from services.identity.pages.connexion import go_on
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.usecases.comptes import activate, owner_of_link
+from services.identity.usecases.connexion import begin_activated, find_in_progress
 
 
 def routes(contexte: Contexte) -> list[Route]:
@@ -28,7 +31,9 @@ def routes(contexte: Contexte) -> list[Route]:
     ]
 
 
-async def _page(contexte: Contexte, request: Request, lien: str, *, refus: Refusal | None = None) -> Response:
+async def _page(
+    contexte: Contexte, request: Request, lien: str, *, refus: Refusal | None = None, mobile: str = ""
+) -> Response:
     try:
         compte = await owner_of_link(contexte.deps, lien)
     except LienInvalide as invalid:
@@ -40,6 +45,8 @@ async def _page(contexte: Contexte, request: Request, lien: str, *, refus: Refus
         lien=lien,
         courriel=compte.courriel,
         prenom=compte.prenom,
+        mobile=mobile,
+        mobile_obligatoire=is_mandatory(compte.roles),
         longueur=LONGUEUR_MINIMALE,
         preuve=contexte.navigateur.proof(secret),
     )
@@ -54,7 +61,10 @@ async def _take(contexte: Contexte, request: Request) -> Response:
         return contexte.rendu.error("Page expirée", refus.message)
     lien = fields.get("lien", "")
     try:
-        compte = await activate(contexte.deps, lien, chosen_password(fields))
+        compte = await activate(contexte.deps, lien, chosen_password(fields), mobile=fields.get("mobile", ""))
     except Refusal as refus:
-        return await _page(contexte, request, lien, refus=refus)
-    return contexte.rendu.page("active", courriel=compte.courriel)
+        return await _page(contexte, request, lien, refus=refus, mobile=fields.get("mobile", ""))
+    secret = await begin_activated(contexte.deps, compte)
+    response = await go_on(contexte, request, secret, await find_in_progress(contexte.deps, secret))
+    contexte.navigateur.set_connexion(response, secret)
+    return response

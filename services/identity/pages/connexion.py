@@ -184,6 +184,10 @@ async def go_on(contexte: Contexte, request: Request, secret: str, en_cours: EnC
             return await _finish(contexte, request, en_cours)
         case Etape.ENROLEMENT | Etape.ENROLEMENT_PROPOSE:
             return see("/connexion/application")
+        case Etape.MOT_DE_PASSE:
+            return see("/connexion/mot-de-passe")
+        case Etape.MOBILE:
+            return see("/connexion/mobile")
         case Etape.MOYEN:
             return await _ask(contexte, secret, en_cours)
 

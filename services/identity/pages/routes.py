@@ -25,7 +25,9 @@ from services.identity.pages import (
     employeur,
     mobile,
     mot_de_passe,
+    numero,
     oubli,
+    renouvellement,
     secours,
     totp,
 )
@@ -49,6 +51,8 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
         autorisation,
         connexion,
         application,
+        renouvellement,
+        numero,
         activation,
         oubli,
         deblocage,

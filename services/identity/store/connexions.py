@@ -28,6 +28,8 @@ CONNEXIONS = Collection(
         "prouve_le": "date",
         "appareil": "string",
         "epargnes": "int",
+        "renouveler": "bool",
+        "mobile_decline": "bool",
     },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
     purpose="mener une connexion du mot de passe au second facteur",
@@ -62,6 +64,8 @@ class Connexion:
         prouve_le: when the oldest of the factors that it began with was shown; None when that is now.
         appareil: the known device that it is made with.
         epargnes: how many factors that device stands for, here; 0 where it does not.
+        renouveler: whether another password is to be chosen.
+        mobile_decline: whether the person put off proving its number.
     """
 
     condensat: str
@@ -76,6 +80,8 @@ class Connexion:
     prouve_le: datetime | None = None
     appareil: str | None = None
     epargnes: int = 0
+    renouveler: bool = False
+    mobile_decline: bool = False
 
 
 def _connexion(document: Document) -> Connexion:
@@ -96,6 +102,8 @@ def _connexion(document: Document) -> Connexion:
         prouve_le=document.get("prouve_le"),
         appareil=document.get("appareil"),
         epargnes=document.get("epargnes", 0),
+        renouveler=document.get("renouveler", False),
+        mobile_decline=document.get("mobile_decline", False),
     )
 
 
@@ -120,6 +128,7 @@ class Connexions:
                 "utilise_le": None,
                 "acr": connexion.acr,
                 "epargnes": connexion.epargnes,
+                "renouveler": connexion.renouveler,
                 **{name: value for name, value in more.items() if value is not None},
             }
         )
@@ -136,6 +145,10 @@ class Connexions:
     async def decline_enrolment(self, condensat: str, *, now: datetime) -> Connexion | None:
         """Note that the person puts the enrolment of an application off."""
         return await self._change(condensat, now, {"$set": {"enrolement_decline": True}})
+
+    async def decline_mobile(self, condensat: str, *, now: datetime) -> Connexion | None:
+        """Note that the person puts off proving its number."""
+        return await self._change(condensat, now, {"$set": {"mobile_decline": True}})
 
     async def propose_secret(self, condensat: str, secret: Sealed, *, now: datetime) -> Connexion | None:
         """Keep the secret of the application to enrol; the one already proposed, if any, stays."""
@@ -222,6 +235,14 @@ class ConnexionsEnCours:
             _in_progress(condensat, now), _shown(facteurs), session=self.transaction.session
         )
         return result.matched_count == 1
+
+    async def renewed(self, condensat: str, *, now: datetime) -> bool:
+        """Note that another password was chosen; False when it was before, or the sign-in is finished or expired."""
+        where = {**_in_progress(condensat, now), "renouveler": True}
+        result = await self.transaction[CONNEXIONS.name].update_one(
+            where, {"$set": {"renouveler": False}}, session=self.transaction.session
+        )
+        return result.modified_count == 1
 
     async def finish(self, condensat: str, *, now: datetime) -> bool:
         """Use the sign-in to open a session; False when it was used before, or expired."""

@@ -16,6 +16,7 @@ FACTEURS = Collection(
     optional={
         "demonstration": "string",
         "mobile_valide": "string",
+        "mot_de_passe_choisi_le": "date",
         "averti_le": ["date", "null"],
         "changements": "int",
     },
@@ -42,6 +43,7 @@ class Facteurs:
     Args:
         mots_de_passe: argon2id hashes, the current one first, then those it may not choose again.
         demonstration: the fingerprint of the secrets that a demonstration gave it.
+        choisi_le: when the current password was; None where it was before that was kept.
         mobile_valide: the fingerprint of the number that was proved to be its own; another one is not, until it is.
     """
 
@@ -51,6 +53,7 @@ class Facteurs:
     connecte_le: datetime | None = None
     demonstration: str | None = None
     mobile_valide: str | None = None
+    choisi_le: datetime | None = None
 
 
 def _facteurs(document: Document) -> Facteurs:
@@ -62,6 +65,7 @@ def _facteurs(document: Document) -> Facteurs:
         connecte_le=document["connecte_le"],
         demonstration=document.get("demonstration"),
         mobile_valide=document.get("mobile_valide"),
+        choisi_le=document.get("mot_de_passe_choisi_le"),
     )
 
 
@@ -152,14 +156,15 @@ class FacteursStore:
 
     transaction: Transaction
 
-    async def create(self, compte: str, mots_de_passe: Sequence[str]) -> None:
+    async def create(self, compte: str, mots_de_passe: Sequence[str], *, now: datetime) -> None:
+        chosen = {"mots_de_passe": list(mots_de_passe), "mot_de_passe_choisi_le": now}
         await self.transaction[FACTEURS.name].insert_one(
-            {"_id": compte, "mots_de_passe": list(mots_de_passe), "totp": None, "connecte_le": None},
-            session=self.transaction.session,
+            {"_id": compte, **chosen, "totp": None, "connecte_le": None}, session=self.transaction.session
         )
 
-    async def set_passwords(self, compte: str, mots_de_passe: Sequence[str]) -> None:
-        await self._set(compte, {"mots_de_passe": list(mots_de_passe)})
+    async def set_passwords(self, compte: str, mots_de_passe: Sequence[str], *, now: datetime) -> None:
+        """Let the first of these be the password, chosen now."""
+        await self._set(compte, {"mots_de_passe": list(mots_de_passe), "mot_de_passe_choisi_le": now})
 
     async def set_totp(self, compte: str, totp: Totp | None) -> None:
         kept = None if totp is None else {"secret": totp.secret.document, "dernier_pas": totp.dernier_pas}

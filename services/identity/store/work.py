@@ -35,6 +35,7 @@ from services.identity.store.preuves_vues import PREUVES_VUES
 from services.identity.store.secours import SECOURS, Secours
 from services.identity.store.sessions import FAMILLES, SESSIONS, Familles, Sessions
 from services.identity.store.tentatives import TENTATIVES
+from socle.projections import calendrier
 
 LAYOUT = Layout(
     collections=(
@@ -64,6 +65,7 @@ LAYOUT = Layout(
         KEYS,
         envois.ENVOIS,
         ETABLISSEMENTS,
+        *calendrier.COLLECTIONS,
         EXPORTS,
         ADMINISTRATEURS,
     )

@@ -43,6 +43,7 @@ TOPICS = (
     "identity.battements.v1",
     "identity.sceaux.v1",
     "offre.etablissements.v1",
+    "pilotage.calendriers.v1",
 )
 MOT_DE_PASSE = "parapluie cobalt sous la treille"
 

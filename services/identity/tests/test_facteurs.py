@@ -1,6 +1,7 @@
 """Which factors are asked, in which order (domaine.md §3, ADR 031)."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,28 @@ def test_an_application_is_proposed_once_and_may_be_put_off() -> None:
     assert parcours(2, MAIL, premiere=True).etape is Etape.ENROLEMENT_PROPOSE
     assert parcours(2, MAIL, premiere=True, decline=True).etape is Etape.TERMINEE
     assert parcours(2, MAIL).etape is Etape.TERMINEE
+
+
+def test_another_password_is_chosen_after_every_factor_and_before_what_may_be_put_off() -> None:
+    due = replace(parcours(2, enroles=frozenset({TOTP}), premiere=True), renouveler=True, mobile=True)
+    assert due.etape is Etape.MOYEN, "never on the password alone"
+    shown = replace(due, faits=frozenset({PWD, MAIL}))
+    assert shown.etape is Etape.MOT_DE_PASSE
+    assert replace(shown, requis=3).etape is Etape.MOYEN
+    assert replace(shown, renouveler=False).etape is Etape.MOBILE
+    assert replace(shown, renouveler=False, mobile=False).etape is Etape.TERMINEE
+
+
+def test_a_number_is_proved_at_the_first_sign_in_and_may_be_put_off() -> None:
+    first = replace(parcours(2, MAIL, premiere=True), mobile=True)
+    assert first.etape is Etape.MOBILE
+    assert replace(first, mobile=False).etape is Etape.ENROLEMENT_PROPOSE
+    assert replace(first, premiere=False).etape is Etape.TERMINEE
+
+
+def test_a_known_device_spares_every_step_after_the_password() -> None:
+    spared = replace(parcours(3, enroles=frozenset({TOTP})), epargnes=True)
+    assert (spared.etape, spared.moyens) == (Etape.TERMINEE, ())
 
 
 @pytest.mark.parametrize("held", sorted(ENROLES))

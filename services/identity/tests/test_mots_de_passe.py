@@ -1,8 +1,10 @@
 """Passwords: what may be chosen (domaine.md §3), and how they are kept."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from services.identity.domain.mots_de_passe import MotDePasseRefuse, normalize, require_acceptable
+from services.identity.domain.mots_de_passe import MotDePasseRefuse, is_due, normalize, require_acceptable
 from services.identity.mfa.mots_de_passe import Hasher, strength
 
 WORDS = ("petit", "lea.petit@ac-creteil.fr", "0940001a")
@@ -56,3 +58,26 @@ async def test_a_hash_is_argon2id_and_verifies_its_password_only() -> None:
     assert not await hasher.verify(None, "parapluie cobalt")
     assert not await hasher.verify("not a hash", "parapluie cobalt")
     hasher.close()
+
+
+@pytest.mark.parametrize(
+    ("choisi", "now", "due"),
+    [
+        # « site de gestion open »: 13/11/2023 for the session 2024, 13/11/2024 for 2025.
+        ((2024, 11, 12), (2024, 11, 13), True),
+        ((2024, 11, 13), (2024, 11, 13), False),
+        ((2024, 11, 12), (2024, 11, 12), False),
+        ((2023, 12, 1), (2024, 11, 12), False),
+        ((2023, 11, 1), (2025, 6, 1), True),
+        ((2025, 1, 6), (2025, 10, 1), False),
+        (None, (2024, 11, 13), True),
+        (None, (2023, 11, 12), False),
+    ],
+)
+def test_a_password_is_changed_at_the_first_connection_of_each_session(
+    choisi: tuple[int, int, int] | None, now: tuple[int, int, int], due: bool
+) -> None:
+    openings = [datetime(2023, 11, 13, tzinfo=UTC), datetime(2024, 11, 13, tzinfo=UTC)]
+    chosen = None if choisi is None else datetime(*choisi, tzinfo=UTC)
+    assert is_due(chosen, openings, now=datetime(*now, tzinfo=UTC)) is due
+    assert not is_due(chosen, [], now=datetime(*now, tzinfo=UTC)), "no calendar is known yet"

@@ -174,7 +174,7 @@ async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_
             assert said in answer.text
             assert 'aria-invalid="true"' in answer.text
         answer = await http.post("/activation", data=fields | {"confirmation": MOT_DE_PASSE})
-        assert "Votre compte est activé" in answer.text
+        assert answer.headers["location"] == "/connexion/code", "whoever activates its account goes on to sign in"
         for path in (f"/activation?lien={lien}", "/activation?lien=inconnu", "/activation"):
             assert (await http.get(path)).status_code == 404
 

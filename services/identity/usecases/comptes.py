@@ -13,6 +13,7 @@ from services.identity.domain import courriels, mots_de_passe
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
 from services.identity.domain.liens import LienInvalide, Usage
+from services.identity.domain.mobiles import parse_given
 from services.identity.domain.noms import parse_nom
 from services.identity.mfa.mots_de_passe import strength
 from services.identity.store.comptes import find_compte
@@ -84,7 +85,7 @@ async def create_compte(
     async def body(work: Work) -> Compte:
         if not await work.courriels.confirm([key], [compte.id]):
             raise courriels.CourrielPris("Un compte vient de prendre cette adresse : vérifiez-la.")
-        await work.facteurs.create(compte.id, hashes)
+        await work.facteurs.create(compte.id, hashes, now=deps.clock())
         await note(deps, work, Acte.COMPTE_CREE, par=par, cible=Partie.of(compte))
         await also(work, compte)
         return await work.comptes.save(compte.activate() if hashes else compte)
@@ -141,24 +142,29 @@ async def owner_of_link(deps: Deps, secret: str, usage: Usage = Usage.ACTIVATION
     return compte
 
 
-async def activate(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
-    """Use an activation link: the password is chosen, and the account active.
+async def activate(deps: Deps, secret: str, mot_de_passe: str, *, mobile: str = "") -> Compte:
+    """Use an activation link: the password is chosen, the mobile number given, and the account active.
+
+    The link proves the address. The number receives no code before it is proved, at the first sign-in.
 
     Raises:
         LienInvalide: the link activates no account, or no more.
-        MotDePasseRefuse: the password breaks a rule; the link stays usable.
+        MotDePasseRefuse: the password breaks a rule; the link stays usable, here and below.
+        MobileRefuse: the number is none that receives SMS; or there is none, for an administrator.
         CompteDesactive: the account was disabled meanwhile.
     """
     compte = await owner_of_link(deps, secret)
+    numero = parse_given(mobile, compte.roles)
     hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
         used = await work.liens.use(condensat(secret), Usage.ACTIVATION, now=deps.clock())
         if used is None or used.compte != compte.id:
             raise LienInvalide(Usage.ACTIVATION)
-        await work.facteurs.set_passwords(compte.id, hashes)
+        await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
         await note(deps, work, Acte.COMPTE_ACTIVE, par=Partie.of(compte))
-        return await work.comptes.save((await load(work, compte.id)).activate())
+        held = await load(work, compte.id)
+        return await work.comptes.save(held.activate().reach_at(numero or held.mobile))
 
     return await deps.transact(body)
 
@@ -173,7 +179,7 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Pa
     hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
-        await work.facteurs.set_passwords(compte.id, hashes)
+        await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
         await work.appareils.forget_all_of(compte.id, now=deps.clock())
         await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=par, cible=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())

@@ -33,6 +33,8 @@ from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.tentatives import MOT_DE_PASSE, TropDEssais, TropDEssaisDUnCompte, require_guess
 from services.identity.usecases.verrous import tell_locked
 from socle.courriels import CourrielInvalide, parse_courriel
+from socle.fenetres import CodeFenetre
+from socle.projections.calendrier import Calendriers
 
 SIGN_INS = metrics.get_meter("identity").create_counter(
     "identity.sign_ins", description="Sign-ins, by outcome (password_refused, locked, code_refused, opened)"
@@ -103,10 +105,11 @@ async def check_password(
     key = fingerprint(deps, address)
     owner = (await find_owners(deps.database, [key])).get(key, _NOBODY)
     device = device_of(deps, navigateur, owner)
-    compte, facteurs, known = await asyncio.gather(
+    compte, facteurs, known, ouvertures = await asyncio.gather(
         find_compte(deps.database, owner),
         find_facteurs(deps.database, owner),
         find_appareil(deps.database, device, now=deps.clock()),
+        Calendriers(deps.database).windows(CodeFenetre.SITE_GESTION),
     )
     cible, appareil = None if compte is None else Partie.of(compte), None if known is None else device
     try:
@@ -128,14 +131,24 @@ async def check_password(
     await essai.succeeded()
     if deps.hasher.is_outdated(held):
         await replace_hash(deps.database, compte.id, held, await deps.hasher.hash(chosen))
+    due = mots_de_passe.is_due(
+        facteurs.choisi_le if facteurs else None, [one.debut for one in ouvertures], now=deps.campaign_clock()
+    )
     return await _begin(
         deps,
         compte,
         demande=demande,
         acr=acr,
         appareil=appareil,
-        epargnes=0 if known is None else _spared(deps, compte, known, acr),
+        # Another password is chosen by who shows every factor.
+        epargnes=0 if known is None or due else _spared(deps, compte, known, acr),
+        renouveler=due,
     )
+
+
+async def begin_activated(deps: Deps, compte: Compte) -> str:
+    """Begin the first sign-in of an account whose owner has just chosen its password: the secret of its cookie."""
+    return await _begin(deps, compte, demande="", acr=1, appareil=None)
 
 
 def _spared(deps: Deps, compte: Compte, known: Appareil, acr: int) -> int:
@@ -157,6 +170,7 @@ async def _begin(
     faits: frozenset[Facteur] = frozenset({Facteur.MOT_DE_PASSE}),
     prouve_le: datetime | None = None,
     epargnes: int = 0,
+    renouveler: bool = False,
 ) -> str:
     secret = new_secret()
     await deps.connexions.open(
@@ -170,6 +184,7 @@ async def _begin(
             prouve_le=prouve_le,
             appareil=appareil,
             epargnes=epargnes,
+            renouveler=renouveler,
         )
     )
     return secret
@@ -274,6 +289,8 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         premiere=facteurs.connecte_le is None,
         enrolement_decline=connexion.enrolement_decline,
         epargnes=connexion.epargnes >= requis,
+        renouveler=connexion.renouveler,
+        mobile=deps.sms and compte.mobile is not None and not held[Facteur.SMS] and not connexion.mobile_decline,
     )
     return EnCours(connexion, compte, facteurs, parcours)
 
@@ -321,6 +338,15 @@ async def decline_enrolment(deps: Deps, secret: str) -> EnCours:
         ConnexionExpiree: see `find_in_progress`.
     """
     return await with_account(deps, await deps.connexions.decline_enrolment(condensat(secret), now=deps.clock()))
+
+
+async def decline_mobile(deps: Deps, secret: str) -> EnCours:
+    """Put off proving the account's number: no code is sent to it until it is.
+
+    Raises:
+        ConnexionExpiree: see `find_in_progress`.
+    """
+    return await with_account(deps, await deps.connexions.decline_mobile(condensat(secret), now=deps.clock()))
 
 
 async def open_session(

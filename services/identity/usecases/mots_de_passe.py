@@ -123,7 +123,7 @@ async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
         if used is None or used.compte != compte.id or not held.actif:
             raise LienInvalide(Usage.MOT_DE_PASSE)
         await work.sign_out(held.id, now=now)
-        await _keep(deps, work, held, hashes)
+        await keep_password(deps, work, held, hashes)
 
     await deps.transact(body)
     deps.mail_written()
@@ -155,7 +155,7 @@ async def change_password(deps: Deps, connecte: Connecte, ancien: str, nouveau: 
     async def body(work: Work) -> None:
         await require_held(deps, work, connecte)
         await work.sign_out(compte.id, now=deps.clock(), sauf=connecte.session.id)
-        await _keep(deps, work, await load(work, compte.id), hashes)
+        await keep_password(deps, work, await load(work, compte.id), hashes)
 
     await deps.transact(body)
     deps.mail_written()
@@ -169,9 +169,9 @@ async def _require_current(deps: Deps, compte: Compte, mot_de_passe: str) -> Non
         raise AncienMotDePasseRefuse
 
 
-async def _keep(deps: Deps, work: Work, compte: Compte, hashes: Sequence[str]) -> None:
+async def keep_password(deps: Deps, work: Work, compte: Compte, hashes: Sequence[str]) -> None:
     """Keep another password; what was mailed before it works no more."""
-    await work.facteurs.set_passwords(compte.id, hashes)
+    await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
     await work.liens.void(compte.id, now=deps.clock())
     await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=Partie.of(compte))
     await notify(deps, work, compte, password_changed(compte.prenom))

@@ -14,7 +14,7 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS, sms_of_all
 from services.identity.mfa import courriel, sms, totp
-from services.identity.store.connexions import CodeEnvoye
+from services.identity.store.connexions import CodeEnvoye, Connexion
 from services.identity.store.envois import Envoi
 from services.identity.store.facteurs import Totp, use_totp_step
 from services.identity.store.work import Work
@@ -76,7 +76,22 @@ async def send_code(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
         TropDEnvois: too many were sent to this account or number within the hour, or too many SMS to everyone.
         ConnexionExpiree: see `find_asking`.
     """
-    en_cours = await find_asking(deps, secret, moyen)
+    await _send(deps, await find_asking(deps, secret, moyen), moyen)
+    return await find_in_progress(deps, secret)
+
+
+async def send_mobile_code(deps: Deps, secret: str) -> EnCours:
+    """Send a code to the number that the person gave, which proves that it is its own.
+
+    Raises:
+        EnvoiTropRecent, TropDEnvois: see `send_code`.
+        ConnexionExpiree: see `find_at`.
+    """
+    await _send(deps, await find_at(deps, secret, Etape.MOBILE), Facteur.SMS)
+    return await find_in_progress(deps, secret)
+
+
+async def _send(deps: Deps, en_cours: EnCours, moyen: Facteur) -> None:
     await _require_sending(deps, en_cours, moyen)
     code = courriel.new_code()
 
@@ -94,7 +109,6 @@ async def send_code(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
     if not await deps.transact(body):
         raise EnvoiTropRecent
     deps.mail_written()
-    return await find_in_progress(deps, secret)
 
 
 def _message(deps: Deps, compte: Compte, moyen: Facteur, code: str, *, now: datetime) -> Envoi:
@@ -125,7 +139,31 @@ async def show_code(deps: Deps, secret: str, code: str, moyen: Facteur) -> EnCou
         TropDEssais: too many codes were tried for this account.
         ConnexionExpiree: see `find_asking`.
     """
-    en_cours = await find_asking(deps, secret, moyen)
+    return await with_account(deps, await _use_code(deps, await find_asking(deps, secret, moyen), moyen, code))
+
+
+async def prove_mobile(deps: Deps, secret: str, code: str) -> EnCours:
+    """Show the code that the person's number received: from now on it may receive others.
+
+    Raises:
+        CodeRefuse, TropDEssais: see `show_code`.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours = await find_at(deps, secret, Etape.MOBILE)
+    compte = en_cours.compte
+    assert compte.mobile is not None  # noqa: S101 - by `Etape.MOBILE`
+    proved = mobile_fingerprint(deps, compte.mobile)
+    used = await _use_code(deps, en_cours, Facteur.SMS, code)
+
+    async def body(work: Work) -> None:
+        await work.facteurs.set_mobile_valide(compte.id, proved)
+        await note(deps, work, Acte.MOBILE_CHANGE, par=Partie.of(compte))
+
+    await deps.transact(body)
+    return await with_account(deps, used)
+
+
+async def _use_code(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str) -> Connexion:
     async with judged(deps, en_cours):
         now, id = deps.clock(), en_cours.connexion.condensat
         expected = await deps.connexions.try_code(id, moyen, now=now)
@@ -135,7 +173,7 @@ async def show_code(deps: Deps, secret: str, code: str, moyen: Facteur) -> EnCou
         if used is None:
             raise CodeRefuse
     await deps.tentatives.forgive(_sending(en_cours, moyen))
-    return await with_account(deps, used)
+    return used
 
 
 async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:

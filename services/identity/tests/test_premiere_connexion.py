@@ -1,0 +1,134 @@
+"""The first sign-in: of an account, which is activated by it; and of each session, which asks for another password."""
+
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from infra.local.connexion import Boite, Page
+from services.identity.domain.audit import OPERATEUR
+from services.identity.domain.comptes import Compte
+from services.identity.domain.mobiles import MobileRefuse, parse_given
+from services.identity.store.appareils import find_appareil
+from services.identity.store.comptes import find_compte
+from services.identity.store.facteurs import FACTEURS, find_facteurs
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity
+from services.identity.tests.visites import Visite
+from services.identity.usecases.appareils import device_of
+from services.identity.usecases.comptes import NouveauCompte, create_compte, issue_link
+from services.identity.usecases.connexion import has_proved_mobile
+from socle.principal import RoleTenu
+from socle.rubriques import Role
+from socle.testing.calendriers import publish_shipped
+
+GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
+ADMINISTRATEUR = RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai="0940001A")
+AVANT = datetime(2024, 11, 1, tzinfo=UTC)
+"""Before the site opened for the session 2025."""
+NOUVEAU = "tramway orange derrière la colline"
+
+
+def test_an_administrator_gives_a_mobile_number_and_nobody_else_has_to() -> None:
+    assert parse_given("06 12 34 56 78", [ADMINISTRATEUR]) == "+33612345678"
+    assert parse_given("06 12 34 56 78", [GESTIONNAIRE]) == "+33612345678"
+    assert parse_given("  ", [GESTIONNAIRE]) is None
+    with pytest.raises(MobileRefuse, match="obligatoire"):
+        parse_given("  ", [GESTIONNAIRE, ADMINISTRATEUR])
+    with pytest.raises(MobileRefuse, match="06 12 34 56 78"):
+        parse_given("01 57 02 68 10", [GESTIONNAIRE])
+
+
+@pytest.fixture
+async def http(identity: Identity) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=identity.url, follow_redirects=True, timeout=30) as client:
+        yield client
+
+
+async def invited(identity: Identity, role: RoleTenu) -> tuple[Compte, str]:
+    """An account that waits for its owner, and its link."""
+    unique = "".join(chr(ord("a") + int(digit, 16)) for digit in uuid4().hex)
+    nouveau = NouveauCompte(courriel=f"noe.{unique}@ac-creteil.fr", nom="Garrigue", prenom="Noé", roles=(role,))
+    compte = await create_compte(identity.deps, nouveau, par=OPERATEUR)
+    return compte, await issue_link(identity.deps, compte)
+
+
+@pytest.mark.stack
+async def test_a_new_account_signs_in_right_after_its_activation_and_proves_its_number(
+    identity: Identity, http: httpx.AsyncClient
+) -> None:
+    compte, lien = await invited(identity, GESTIONNAIRE)
+    numero = f"+3361{secrets.randbelow(10**7):07d}"
+    boite = Boite(identity.courriels)
+
+    async def post(page: httpx.Response, action: str, **fields: str) -> httpx.Response:
+        form = Page(page.text).form(action)
+        assert form is not None, page.url
+        return await http.post(form.action, data=form.champs | fields)
+
+    page = await http.get(f"/activation?lien={lien}")
+    chosen = {"mot_de_passe": MOT_DE_PASSE, "confirmation": MOT_DE_PASSE}
+    refused = await post(page, "/activation", **chosen, mobile="01 57 02 68 10")
+    assert (refused.status_code, "mobile-erreur" in refused.text) == (422, True)
+    page = await post(refused, "/activation", **chosen, mobile=numero)
+    assert page.url.path == "/connexion/code", "a link alone signs nobody in"
+    page = await post(page, "/connexion/code", code=await boite.code_after(compte.courriel, 0))
+    assert page.url.path == "/connexion/mobile"
+    assert numero not in page.text
+    page = await post(page, "/connexion/mobile/envoi")
+    wrong = await post(page, "/connexion/mobile", code="000000")
+    assert "aria-invalid" in wrong.text
+    facteurs = await find_facteurs(identity.deps.database, compte.id)
+    known = await find_compte(identity.deps.database, compte.id)
+    assert known is not None
+    assert facteurs is not None
+    assert known.mobile == numero
+    assert not has_proved_mobile(identity.deps, known, facteurs), "it counts once it is proved"
+    page = await post(wrong, "/connexion/mobile", code=await boite.code_after(numero, 0))
+    assert page.url.path == "/connexion/application"
+    page = await post(page, "/connexion/application/plus-tard")
+    assert "Vous êtes connecté" in page.text
+    facteurs = await find_facteurs(identity.deps.database, compte.id)
+    assert facteurs is not None
+    assert has_proved_mobile(identity.deps, known, facteurs)
+
+
+@pytest.mark.stack
+async def test_another_password_is_asked_for_at_the_first_connection_of_the_session(identity: Identity) -> None:
+    database = identity.deps.database
+    await publish_shipped(database, 2025)
+    someone = await identity.account(GESTIONNAIRE)
+    visite = await Visite(someone).signed_in()
+    before = {"mot_de_passe_choisi_le": AVANT}
+    await database[FACTEURS.name].update_one({"_id": someone.compte.id}, {"$set": before})
+    await visite.password("/connexion")
+    asked = await visite.get("/connexion/mot-de-passe")
+    assert asked.url.path == "/connexion/code", "another password is chosen by who shows every factor, known or not"
+    await visite.totp()
+    page = "/connexion/mot-de-passe"
+    same = await visite.submit(page, page, mot_de_passe=MOT_DE_PASSE, confirmation=MOT_DE_PASSE)
+    assert (same.status_code, "parmi les 3 derniers" in same.text) == (422, True)
+    device = device_of(identity.deps, visite.http.cookies["appareil"], someone.compte.id)
+    assert (await visite.submit(page, page, mot_de_passe=NOUVEAU, confirmation=NOUVEAU)).headers["location"] == "/"
+    assert "Vous êtes connecté" in (await visite.get("/")).text
+    known = await find_appareil(database, device, now=identity.deps.clock())
+    assert known is not None
+    assert len(known.passages) == 1
+    facteurs = await find_facteurs(database, someone.compte.id)
+    assert facteurs is not None
+    assert facteurs.choisi_le is not None
+    assert facteurs.choisi_le > AVANT
+
+
+@pytest.mark.stack
+async def test_the_browser_of_the_demonstration_follows_the_renewal(identity: Identity) -> None:
+    database = identity.deps.database
+    await publish_shipped(database, 2025)
+    someone = await identity.account(GESTIONNAIRE)
+    before = {"mot_de_passe_choisi_le": AVANT}
+    await database[FACTEURS.name].update_one({"_id": someone.compte.id}, {"$set": before})
+    browser = someone.browser()
+    assert (await browser.sign_in()).access_token
+    assert browser.personne.mot_de_passe != MOT_DE_PASSE
