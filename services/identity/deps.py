@@ -50,6 +50,7 @@ class Deps:
     site: Site | None
     tentatives: Tentatives
     duree_session: timedelta
+    pause_session: timedelta
     a_trois_facteurs: frozenset[Role]
     inactivite: RegleInactivite
     sms: bool
@@ -86,6 +87,7 @@ def make_deps(
         site=None if settings.hote is None else Site(hote=settings.hote, origine=settings.identity_url),
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
+        pause_session=timedelta(minutes=settings.pause_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,
         inactivite=RegleInactivite(
             mois=settings.inactivite_mois, preavis=timedelta(days=settings.inactivite_preavis_jours)

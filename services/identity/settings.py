@@ -68,6 +68,12 @@ class IdentitySettings(VaultSettings):
     duree_session_minutes: int = Field(
         600, description="Longest time a person stays signed in, in minutes: a working day.", ge=10, le=1440
     )
+    pause_session_minutes: int = Field(
+        60,
+        description="Minutes without use after which a person signs in again (NIST SP 800-63B-4 §2.2.3: an hour).",
+        ge=15,
+        le=1440,
+    )
     inactivite_mois: int = Field(
         13, description="Months without use after which an account is flagged and its owner warned.", ge=1, le=120
     )

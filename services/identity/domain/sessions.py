@@ -45,12 +45,17 @@ class Preuve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A person signed in, in one browser."""
+    """A person signed in, in one browser.
+
+    Args:
+        vue_le: when a client last came by it.
+    """
 
     id: str
     compte: str
     preuve: Preuve
     expire_le: datetime
+    vue_le: datetime
     fin_le: datetime | None = None
 
     def is_alive(self, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Authorization codes and refresh tokens, as they are kept: by hash, used once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +59,12 @@ async def find_jeton(database: Database, condensat: str) -> JetonEmis | None:
         expire_le=document["expire_le"],
         used=document["utilise_le"] is not None,
     )
+
+
+async def can_renew(database: Database, familles: Sequence[str], *, now: datetime) -> bool:
+    """Whether one of these families has a refresh token that may still be used."""
+    waiting = {"famille": {"$in": list(familles)}, "utilise_le": None, "expire_le": {"$gt": now}}
+    return await database[JETONS.name].find_one(waiting, projection=["_id"]) is not None
 
 
 def _code(document: Document) -> CodeEmis:

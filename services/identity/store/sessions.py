@@ -24,7 +24,7 @@ SESSIONS = Collection(
         "fin_le": ["date", "null"],
         "familles": "int",
     },
-    optional=PREUVE_EPARGNEE,
+    optional={"vue_le": "date", **PREUVE_EPARGNEE},
     indexes=(Index(keys={"condensat": 1}, unique=True), Index(keys={"compte": 1}), EXPIRATION),
     purpose="savoir qui est connecté dans quel navigateur",
     readers="identity",
@@ -72,6 +72,8 @@ def _session(document: Document) -> Session:
         compte=document["compte"],
         preuve=read_preuve(document),
         expire_le=document["expire_le"],
+        # Those of before this was kept were seen when they were opened, at least.
+        vue_le=document["vue_le"] if "vue_le" in document else document["authentifie_le"],
         fin_le=document["fin_le"],
     )
 
@@ -100,6 +102,12 @@ async def find_famille(database: Database, id: str) -> Famille | None:
     """The family of that id, alive or not."""
     document = await database[FAMILLES.name].find_one({"_id": id})
     return None if document is None else _famille(document)
+
+
+async def list_clients(database: Database, session: str) -> list[str]:
+    """The families (ids) that a session gave and that have not ended."""
+    rows = database[FAMILLES.name].find({"session": session, "fin_le": None}, projection=["_id"])
+    return [row["_id"] for row in await rows.to_list(None)]
 
 
 async def list_sessions(database: Database, compte: str, *, now: datetime) -> list[Session]:
@@ -131,6 +139,7 @@ class Sessions:
                 "compte": session.compte,
                 **preuve_document(session.preuve),
                 "expire_le": session.expire_le,
+                "vue_le": session.vue_le,
                 "fin_le": None,
                 "familles": 0,
             },
@@ -139,7 +148,7 @@ class Sessions:
 
     async def raise_proof(self, id: str, preuve: Preuve, *, condensat: str, expire_le: datetime, now: datetime) -> bool:
         """Give a living session another proof and another cookie; False when it has ended."""
-        kept = {"appareil": 0, **preuve_document(preuve), "condensat": condensat, "expire_le": expire_le}
+        kept = {"appareil": 0, **preuve_document(preuve), "condensat": condensat, "expire_le": expire_le, "vue_le": now}
         result = await self.transaction[SESSIONS.name].update_one(
             {"_id": id, "fin_le": None, "expire_le": {"$gt": now}}, {"$set": kept}, session=self.transaction.session
         )
@@ -147,7 +156,7 @@ class Sessions:
 
     async def hold(self, id: str, *, now: datetime) -> bool:
         """Whether the session lives; it then cannot end before this transaction does."""
-        return await _hold(self.transaction, SESSIONS.name, id, "familles", now=now)
+        return await _hold(self.transaction, SESSIONS.name, id, "familles", now=now, vue_le=now)
 
     async def end(self, id: str, *, now: datetime) -> None:
         await self._end({"_id": id}, now)
@@ -225,9 +234,16 @@ def _revocation(row: Document, generation: int) -> Event:
     )
 
 
-async def _hold(transaction: Transaction, collection: str, id: str, counter: str, *, now: datetime) -> bool:
-    """Write the row where it lives: whoever ends it at the same moment conflicts with us, and is run again after."""
+async def _hold(
+    transaction: Transaction, collection: str, id: str, counter: str, *, now: datetime, **facts: datetime
+) -> bool:
+    """Write the row, with `facts`, where it lives: whoever ends it at the same moment conflicts with us, and is run
+    again after.
+    """
+    change: Document = {"$inc": {counter: 1}}
+    if facts:
+        change["$set"] = facts
     result = await transaction[collection].update_one(
-        {"_id": id, "fin_le": None, "expire_le": {"$gt": now}}, {"$inc": {counter: 1}}, session=transaction.session
+        {"_id": id, "fin_le": None, "expire_le": {"$gt": now}}, change, session=transaction.session
     )
     return result.matched_count == 1

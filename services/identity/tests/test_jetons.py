@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from datetime import timedelta
 
 import pyotp
 import pytest
@@ -103,6 +104,30 @@ async def test_a_refresh_token_gives_the_next_one_of_the_same_session(identity: 
     third = await refresh(browser._http, identity.url, second)
     assert len({j.refresh_token for j in (first, second, third)}) == 3
     assert {await sid(identity, j) for j in (first, second, third)} == {await sid(identity, first)}
+
+
+async def test_whoever_uses_nothing_for_an_hour_signs_in_again(identity: Identity, browser: Navigateur) -> None:
+    jetons = await browser.sign_in()
+    famille = await identity.deps.database.familles.find_one({"_id": await sid(identity, jetons)})
+    assert famille is not None
+    waiting = await identity.deps.database.jetons.find_one({"famille": famille["_id"]})
+    assert waiting is not None
+    hour = timedelta(minutes=identity.settings.pause_session_minutes)
+    assert abs(waiting["expire_le"] - famille["authentifie_le"] - hour) < timedelta(minutes=1)
+
+    long_ago = {"$set": {"vue_le": famille["authentifie_le"] - hour}}
+    await identity.deps.database.sessions.update_one({"_id": famille["session"]}, long_ago)
+    # A client is still at work: so is the person.
+    assert (await browser.sign_in(prompt="none")).access_token
+
+    await identity.deps.database.sessions.update_one({"_id": famille["session"]}, long_ago)
+    ours = [row["_id"] async for row in identity.deps.database.familles.find({"session": famille["session"]})]
+    expired = {"$set": {"expire_le": identity.deps.clock()}}
+    await identity.deps.database.jetons.update_many({"famille": {"$in": ours}}, expired)
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, jetons)
+    with pytest.raises(ConnexionRefusee, match="login_required"):
+        await browser.sign_in(prompt="none")
 
 
 async def test_a_refresh_token_used_twice_ends_its_family_and_every_service_is_told(

@@ -74,6 +74,7 @@ async def open_directly(who: Titulaire) -> Connecte:
         compte=who.compte.id,
         preuve=Preuve(acr="3", amr=("pwd", "otp", "email"), le=now),
         expire_le=now + deps.duree_session,
+        vue_le=now,
     )
 
     async def body(work: Work) -> None:

@@ -377,7 +377,9 @@ async def open_session(
             le=en_cours.connexion.prouve_le or now,
             appareil=en_cours.connexion.epargnes if spared else 0,
         )
-        session = Session(id=str(ULID()), compte=compte.id, preuve=preuve, expire_le=preuve.le + deps.duree_session)
+        session = Session(
+            id=str(ULID()), compte=compte.id, preuve=preuve, expire_le=preuve.le + deps.duree_session, vue_le=now
+        )
         if not await _raised(deps, work, remplace, session, condensat(secret)):
             await work.sessions.open(session, condensat=condensat(secret))
         lieu = here(deps)

@@ -13,7 +13,8 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import required_factors
 from services.identity.domain.sessions import CodeEmis, Famille, JetonEmis, Preuve, Session
 from services.identity.store.comptes import find_compte
-from services.identity.store.sessions import find_famille, find_session
+from services.identity.store.jetons import can_renew
+from services.identity.store.sessions import find_famille, find_session, list_clients
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 
@@ -36,12 +37,22 @@ class Connecte:
 
 
 async def find_signed_in(deps: Deps, condensat: str) -> Connecte | None:
-    """Who is signed in with the cookie of that hash; None where its session has ended or its account is disabled."""
+    """Who is signed in with the cookie of that hash; None where its session has ended, nobody used it for too long, or
+    its account is disabled.
+    """
     session = await find_session(deps.database, condensat)
-    if session is None or not session.is_alive(deps.clock()):
+    if session is None or not session.is_alive(deps.clock()) or await _is_idle(deps, session):
         return None
     compte = await find_compte(deps.database, session.compte)
     return Connecte(session, compte) if compte is not None and compte.actif else None
+
+
+async def _is_idle(deps: Deps, session: Session) -> bool:
+    """Whether no client came by it for as long as is allowed, and none that it signed in to can renew its tokens."""
+    now = deps.clock()
+    if now - session.vue_le < deps.pause_session:
+        return False
+    return not await can_renew(deps.database, await list_clients(deps.database, session.id), now=now)
 
 
 def is_enough(deps: Deps, connecte: Connecte, *, max_age: timedelta | None, acr: int = 1) -> bool:
@@ -94,7 +105,7 @@ async def exchange_code(deps: Deps, condensat: str, famille: Famille, jeton: str
         if not used or not await work.sessions.hold(famille.session, now=now):
             raise DejaUtilise
         await work.familles.open(famille)
-        await work.jetons.issue(_jeton(jeton, famille))
+        await work.jetons.issue(_jeton(deps, jeton, famille))
 
     await deps.transact(body)
 
@@ -111,13 +122,15 @@ async def rotate(deps: Deps, condensat: str, famille: Famille, successor: str) -
         used = await work.jetons.use(condensat, now=now)
         if not used or not await work.familles.hold(famille.id, now=now):
             raise DejaUtilise
-        await work.jetons.issue(_jeton(successor, famille))
+        await work.jetons.issue(_jeton(deps, successor, famille))
 
     await deps.transact(body)
 
 
-def _jeton(condensat: str, famille: Famille) -> JetonEmis:
-    return JetonEmis(condensat=condensat, famille=famille.id, expire_le=famille.expire_le)
+def _jeton(deps: Deps, condensat: str, famille: Famille) -> JetonEmis:
+    """A refresh token, which serves no longer than its family lives, nor once the client was idle for too long."""
+    idle = deps.clock() + deps.pause_session
+    return JetonEmis(condensat=condensat, famille=famille.id, expire_le=min(famille.expire_le, idle))
 
 
 async def end_famille(deps: Deps, id: str, acte: Acte) -> None:
