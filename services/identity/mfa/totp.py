@@ -47,8 +47,10 @@ def uri(secret: str, courriel: str) -> str:
 
 
 def qr_svg(text: str) -> str:
-    """The QR code of a text, as an SVG element without style or script, for a page whose policy allows none."""
-    return segno.make(text, error="m", micro=False).svg_inline(scale=4, border=4, dark="#000", light="#fff")
+    """The QR code of a text, as an SVG element of no size, style or script of its own: the page gives it one, and its
+    policy allows none of the others.
+    """
+    return segno.make(text, error="m", micro=False).svg_inline(border=4, omitsize=True, dark="#000", light="#fff")
 
 
 def spaced(secret: str) -> str:

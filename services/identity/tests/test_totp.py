@@ -43,6 +43,7 @@ def test_a_secret_has_160_random_bits_and_shorter_ones_are_known_as_such() -> No
 def test_the_qr_code_is_an_element_without_style_or_script() -> None:
     svg = totp.qr_svg(totp.uri(SECRET, "lea.petit@ac-creteil.fr"))
     assert svg.startswith("<svg")
+    assert "viewBox" in svg, "shown whole, at whatever size the page has room for"
     assert "style=" not in svg
     assert "<script" not in svg
 

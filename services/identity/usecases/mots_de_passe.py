@@ -24,6 +24,7 @@ from services.identity.usecases.comptes import choose_password, fingerprint, loa
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
 from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais, require_try
+from services.identity.usecases.verrous import forgive_tries
 from socle.courriels import CourrielInvalide, parse_courriel
 
 _NOBODY = "personne"
@@ -128,7 +129,7 @@ async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
     await deps.transact(body)
     deps.mail_written()
     # « unlocked by the level above or by e-mail » (domaine.md §3): the mailbox was just proved.
-    await deps.tentatives.forgive(f"mot-de-passe/{fingerprint(deps, compte.courriel)}")
+    await forgive_tries(deps, compte)
     return compte
 
 
