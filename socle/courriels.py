@@ -1,6 +1,7 @@
 """E-mail addresses of persons: their normal form, and those that are no person's (domaine.md §1 and §5.1)."""
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
@@ -34,7 +35,8 @@ class CourrielFonctionnel(CourrielInvalide):
 def parse_courriel(value: str) -> str:
     """The normal form of an address: small letters, no blanks around, domain in ASCII; two equal ones reach one person.
 
-    Only the syntax is checked: whether mail arrives is known by writing.
+    Only the syntax is checked: whether mail arrives is known by writing. What follows a `+` is a part of the address as
+    any other: to write `lea+site@…` is the right of whoever has that mailbox, which alone knows whether both are one.
 
     Raises:
         CourrielInvalide: it is longer than 254 characters or is no address.
@@ -51,13 +53,26 @@ def parse_courriel(value: str) -> str:
     return courriel
 
 
+_LETTRES_LATINES = frozenset("ßæœø")
+"""Beside those of the Latin alphabet, with and without accents."""
+
+
 @lru_cache(maxsize=4096)
 def _parse_domaine(domaine: str) -> str | None:
-    """The domain in ASCII; None when no mail can be sent there. A school's addresses have few different ones."""
+    """The domain in ASCII; None when no mail can be sent there. A school's addresses have few different ones.
+
+    However it is written, with a letter of another alphabet, or one that is drawn like a Latin one, it is refused: a
+    reader could not tell `\u0430c-creteil.fr` from the académie's.
+    """
     try:
-        return validate_email(f"x@{domaine}", check_deliverability=False).ascii_domain
+        parsed = validate_email(f"x@{domaine}", check_deliverability=False)
     except EmailNotValidError:
         return None
+    return parsed.ascii_domain if all(_is_plain(letter) for letter in parsed.domain.lower()) else None
+
+
+def _is_plain(letter: str) -> bool:
+    return letter in _LETTRES_LATINES or unicodedata.normalize("NFD", letter)[0].isascii()
 
 
 def parse_courriel_nominatif(value: str) -> str:

@@ -51,6 +51,34 @@ def test_what_cannot_be_written_to_is_refused(value: str) -> None:
         parse_courriel(value)
 
 
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "\u0430c-creteil.fr",  # Cyrillic a
+        "xn--c-creteil-zyh.fr",  # the same, as the network writes it
+        "\u0430\u0441.fr",  # Cyrillic alone
+        "\u03b1c-creteil.fr",  # Greek alpha
+        "ac-crete\u0131l.fr",  # i without its dot
+        "\u0261mail.com",  # a g that is a sign of phonetics
+    ],
+)
+def test_a_domain_that_reads_like_another_is_refused(domain: str) -> None:
+    with pytest.raises(CourrielInvalide, match="mal formée"):
+        parse_courriel(f"lea.martin@{domain}")
+
+
+@pytest.mark.parametrize("domain", ["bücher.example", "xn--bcher-kva.example", "cœur.example", "forêt.example"])
+def test_a_domain_of_latin_letters_with_accents_is_taken(domain: str) -> None:
+    assert parse_courriel(f"lea.martin@{domain}").endswith(".example")
+
+
+def test_what_follows_a_plus_is_a_part_of_the_address_as_any_other() -> None:
+    assert parse_courriel_nominatif("Lea.Martin+Site@courriel.example") == "lea.martin+site@courriel.example"
+    assert parse_courriel_nominatif("lea.martin+site@courriel.example") != parse_courriel_nominatif(
+        "lea.martin@courriel.example"
+    )
+
+
 def test_an_address_of_more_than_254_characters_is_refused() -> None:
     domain = ".".join(["d" * 60] * 4) + ".example"
     assert len(f"lea@{domain}") == 255
