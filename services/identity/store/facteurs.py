@@ -19,6 +19,7 @@ FACTEURS = Collection(
         "mot_de_passe_choisi_le": "date",
         "averti_le": ["date", "null"],
         "changements": "int",
+        "reinitialise": "bool",
     },
     indexes=(Index(keys={"connecte_le": 1, "_id": 1}),),
     purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré, empreinte du numéro de "
@@ -45,6 +46,7 @@ class Facteurs:
         demonstration: the fingerprint of the secrets that a demonstration gave it.
         choisi_le: when the current password was; None where it was before that was kept.
         mobile_valide: the fingerprint of the number that was proved to be its own; another one is not, until it is.
+        reinitialise: whether its factors were reset since its owner last signed in.
     """
 
     compte: str
@@ -54,6 +56,12 @@ class Facteurs:
     demonstration: str | None = None
     mobile_valide: str | None = None
     choisi_le: datetime | None = None
+    reinitialise: bool = False
+
+    @property
+    def premiere(self) -> bool:
+        """Whether its owner is to enrol as at first: it never signed in, or not since its factors were reset."""
+        return self.connecte_le is None or self.reinitialise
 
 
 def _facteurs(document: Document) -> Facteurs:
@@ -66,6 +74,7 @@ def _facteurs(document: Document) -> Facteurs:
         demonstration=document.get("demonstration"),
         mobile_valide=document.get("mobile_valide"),
         choisi_le=document.get("mot_de_passe_choisi_le"),
+        reinitialise=document.get("reinitialise", False),
     )
 
 
@@ -206,7 +215,15 @@ class FacteursStore:
         await self._set(compte, {"averti_le": le})
 
     async def signed_in(self, compte: str, *, now: datetime) -> None:
-        await self._set(compte, {"connecte_le": now})
+        await self._set(compte, {"connecte_le": now, "reinitialise": False})
+
+    async def reset(self, compte: str) -> None:
+        """Forget all but the passwords."""
+        await self.transaction[FACTEURS.name].update_one(
+            {"_id": compte},
+            {"$set": {"totp": None, "reinitialise": True}, "$unset": {"mobile_valide": ""}},
+            session=self.transaction.session,
+        )
 
     async def _set(self, compte: str, fields: Document) -> None:
         await self.transaction[FACTEURS.name].update_one(

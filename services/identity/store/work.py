@@ -110,6 +110,12 @@ class Work:
         held = {Facteur.TOTP: await self.facteurs.has_totp(compte), Facteur.CLE: await self.cles.count(compte) > 0}
         return frozenset(moyen for moyen, has in held.items() if has)
 
+    async def forget_factors(self, compte: str, *, now: datetime) -> None:
+        """Forget all that an account is proved by beside its password and its mailbox."""
+        await self.facteurs.reset(compte)
+        await self.cles.remove_all_of(compte)
+        await self.secours.void([compte], le=now)
+
     async def forget(self, compte: str, empreintes: Collection[str]) -> None:
         """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""
         await effacement.forget(self._transaction, LAYOUT.collections, compte, empreintes)

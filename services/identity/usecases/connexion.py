@@ -286,7 +286,7 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         requis=requis,
         faits=connexion.faits,
         enroles=frozenset(moyen for moyen, has in held.items() if has),
-        premiere=facteurs.connecte_le is None,
+        premiere=facteurs.premiere,
         enrolement_decline=connexion.enrolement_decline,
         epargnes=connexion.epargnes >= requis,
         renouveler=connexion.renouveler,

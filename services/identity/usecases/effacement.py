@@ -1,6 +1,6 @@
 """Erasing a person: « deletion erases personal data, the audit trail keeps an opaque id » (domaine.md §3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kit.outbox.rows import OUTBOX
@@ -13,11 +13,23 @@ from services.identity.store.comptes import find_compte
 from services.identity.store.effacement import search
 from services.identity.store.work import Work
 from services.identity.usecases.audit import OPERATEUR_LECTEUR, note
+from services.identity.usecases.changement import keep_administered
 from services.identity.usecases.comptes import fingerprint, load, unknown_compte
 from services.identity.usecases.connexion import mobile_fingerprint
 
 
-async def erase(deps: Deps, id: str, *, par: Partie) -> None:
+def _anybody(_compte: Compte) -> None:
+    """An operator may erase anybody."""
+
+
+async def erase(
+    deps: Deps,
+    id: str,
+    *,
+    par: Partie,
+    require: Callable[[Compte], None] = _anybody,
+    last_allowed: bool = True,
+) -> None:
     """Erase an account and the person with it, as `par` asks, all or nothing.
 
     Its sessions end everywhere, a tombstone tells the other services, its address is free for a new account, and no
@@ -25,10 +37,14 @@ async def erase(deps: Deps, id: str, *, par: Partie) -> None:
 
     Raises:
         NotFound: there is no such account, or no more.
+        DernierAdministrateur: an establishment would have no administrator any more, unless `last_allowed`.
+        Forbidden: as `require` says of the account as it is found.
     """
 
     async def body(work: Work) -> None:
         compte = await load(work, id)
+        require(compte)
+        await keep_administered(work, compte, None, last_allowed=last_allowed)
         await work.sign_out(id, now=deps.clock())
         await work.forget(id, _fingerprints(deps, compte))
         mine = [envoi.id for envoi in await work.waiting() if is_to(deps.vault, envoi, compte.courriel, compte.mobile)]

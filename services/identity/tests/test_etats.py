@@ -1,0 +1,140 @@
+"""What the level above does with an account as such (domaine.md §3)."""
+
+import pytest
+
+from kit.errors import Forbidden, NotFound
+from services.identity.domain.comptes import CompteDesactive, DernierAdministrateur, EtatCompte
+from services.identity.domain.liens import LienInvalide
+from services.identity.domain.tentatives import MOTS_DE_PASSE
+from services.identity.store.comptes import find_compte
+from services.identity.store.facteurs import find_facteurs
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.tests.gestion import acts, done, letters, link_in, new_uai
+from services.identity.usecases import etats
+from services.identity.usecases.comptes import activate, fingerprint
+from services.identity.usecases.connexion import check_password
+from services.identity.usecases.roles import give_role
+from services.identity.usecases.tentatives import TropDEssais
+from socle.principal import PreuveInsuffisante, Principal, RoleTenu
+from socle.rubriques import Role
+
+pytestmark = pytest.mark.stack
+
+
+async def a_pair(identity: Identity) -> tuple[Principal, Titulaire, str]:
+    """An administrator about to act, one of its users, and their establishment."""
+    uai = await new_uai(identity)
+    administrator = await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai))
+    user = await identity.account(RoleTenu(role=Role.GESTIONNAIRE, uai=uai))
+    return await acts(identity, administrator), user, uai
+
+
+async def test_a_disabled_account_comes_back_by_a_new_password_and_with_what_it_held(identity: Identity) -> None:
+    administrator, user, uai = await a_pair(identity)
+    with pytest.raises(etats.PasDesactive):
+        await etats.reactivate(identity.deps, administrator, user.compte.id)
+    for _ in range(2):
+        disabled = await etats.disable_account(identity.deps, administrator, user.compte.id)
+        assert disabled.etat is EtatCompte.DESACTIVE
+    with pytest.raises(CompteDesactive):
+        await give_role(identity.deps, administrator, user.compte.id, RoleTenu(role=Role.ADJOINT, uai=uai))
+    again = await etats.reactivate(identity.deps, administrator, user.compte.id)
+    assert again.etat is EtatCompte.INVITE
+    _, letter = await letters(identity, user.personne.courriel, count=2)
+    active = await activate(identity.deps, link_in(letter), MOT_DE_PASSE + " nouveau")
+    assert (active.etat, active.roles) == (EtatCompte.ACTIF, user.compte.roles)
+    said = await done(identity, user.compte.id)
+    assert said[-3:] == ["COMPTE_DESACTIVE", "COMPTE_REACTIVE", "COMPTE_ACTIVE"]
+
+
+async def test_an_invited_account_that_is_disabled_is_not_opened_by_its_link_any_more(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    await etats.disable_account(identity.deps, administrator, user.compte.id)
+    await etats.reactivate(identity.deps, administrator, user.compte.id)
+    _, letter = await letters(identity, user.personne.courriel, count=2)
+    await etats.disable_account(identity.deps, administrator, user.compte.id)
+    with pytest.raises(LienInvalide):
+        await activate(identity.deps, link_in(letter), MOT_DE_PASSE + " nouveau")
+
+
+async def test_a_deleted_account_leaves_its_identifier_to_the_trail_alone(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    await etats.delete(identity.deps, administrator, user.compte.id)
+    assert await find_compte(identity.deps.database, user.compte.id) is None
+    assert await find_facteurs(identity.deps.database, user.compte.id) is None
+    assert (await done(identity, user.compte.id))[-1] == "COMPTE_SUPPRIME"
+    with pytest.raises(NotFound):
+        await etats.delete(identity.deps, administrator, user.compte.id)
+
+
+async def test_the_last_administrator_is_neither_disabled_nor_deleted(identity: Identity) -> None:
+    uai = await new_uai(identity)
+    administrator = await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai))
+    academie = await acts(identity, await identity.account(RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="creteil")))
+    for act in (etats.disable_account, etats.delete):
+        with pytest.raises(DernierAdministrateur):
+            await act(identity.deps, academie, administrator.compte.id)
+    held = await find_compte(identity.deps.database, administrator.compte.id)
+    assert held is not None
+    assert held.actif
+
+
+async def test_a_colleague_shared_with_another_establishment_is_not_ended_by_one_of_them(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    await identity.give_role(user, RoleTenu(role=Role.ADJOINT, uai=await new_uai(identity)))
+    for act in (etats.disable_account, etats.delete):
+        with pytest.raises(Forbidden):
+            await act(identity.deps, administrator, user.compte.id)
+    await etats.unlock(identity.deps, administrator, user.compte.id)
+
+
+async def test_a_locked_account_is_unlocked_by_the_level_above_and_its_owner_told(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    key, courriel = fingerprint(identity.deps, user.personne.courriel), user.personne.courriel
+    for _ in range(MOTS_DE_PASSE.nombre + 1):
+        await identity.deps.tentatives.take(f"mot-de-passe/{key}", MOTS_DE_PASSE, now=identity.deps.clock())
+    with pytest.raises(TropDEssais):
+        await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
+    await etats.unlock(identity.deps, administrator, user.compte.id)
+    assert await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
+    assert any("déverrouillé" in letter for letter in await letters(identity, courriel))
+
+
+async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    await user.browser().sign_in()
+    changed = await etats.reset_factors(identity.deps, administrator, user.compte.id)
+    assert (changed.mobile, changed.etat) == (None, EtatCompte.ACTIF)
+    facteurs = await find_facteurs(identity.deps.database, user.compte.id)
+    assert facteurs is not None
+    assert (facteurs.totp, facteurs.premiere, len(facteurs.mots_de_passe)) == (None, True, 1)
+    assert any(
+        "vient de retirer de votre compte l'application" in letter
+        for letter in await letters(identity, user.personne.courriel)
+    )
+    # Without the application, by the code that is mailed.
+    await user.browser(totp=None).sign_in()
+    again = await find_facteurs(identity.deps.database, user.compte.id)
+    assert again is not None
+    assert not again.premiere
+
+
+async def test_nothing_is_done_to_an_account_without_a_recent_proof_nor_from_below_or_afar(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    far, _, _ = await a_pair(identity)
+    stale = Principal(compte=administrator.compte, session="s", actif=True, roles=administrator.roles)
+    boss = await find_compte(identity.deps.database, administrator.compte)
+    assert boss is not None
+    below = await acts(identity, user)
+    for act in (etats.disable_account, etats.reactivate, etats.delete, etats.unlock, etats.reset_factors):
+        with pytest.raises(PreuveInsuffisante):
+            await act(identity.deps, stale, user.compte.id)
+        for who in (far, below):
+            with pytest.raises(NotFound):
+                await act(identity.deps, who, boss.id)
+        with pytest.raises(Forbidden):
+            await act(identity.deps, administrator, boss.id)
+    for compte in (user.compte.id, boss.id):
+        held = await find_compte(identity.deps.database, compte)
+        assert held is not None
+        assert held.actif
