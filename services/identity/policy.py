@@ -129,6 +129,16 @@ def require_confer(principal: Principal, tenu: RoleTenu, lieu: Lieu | None, *, n
         )
 
 
+def require_other(principal: Principal, cible: Compte) -> None:
+    """Nobody gives itself a role: who names heads would sign as one.
+
+    Raises:
+        Forbidden: it is its own account.
+    """
+    if principal.compte == cible.id:
+        raise Forbidden("Seule une autre personne peut vous donner un rôle : adressez-vous à l'échelon supérieur.")
+
+
 _NOMME_PAR = {
     Echelon.NATIONAL: "Seul l'exploitant de la plateforme nomme un administrateur national : adressez-vous à lui.",
     Echelon.ACADEMIE: "Seule l'équipe nationale nomme les membres d'une académie : adressez-vous à elle.",

@@ -5,18 +5,21 @@ import strawberry
 from kit.graphql.endpoint import Schema
 from services.identity.schema.comptes import Lectures
 from services.identity.schema.droits import Droits
+from services.identity.schema.etats import Etats
 from services.identity.schema.invitations import Invitations
 from services.identity.schema.journal import ExportsJournal, LecturesJournal
+from services.identity.schema.matrice import Matrices
+from services.identity.schema.profils import Profils
 from services.identity.schema.roles import Roles
 
 
 @strawberry.type
-class Query(Lectures, LecturesJournal):
+class Query(Lectures, Matrices, LecturesJournal):
     """What is read; each subject has its module."""
 
 
 @strawberry.type
-class Mutation(Invitations, Roles, Droits, ExportsJournal):
+class Mutation(Invitations, Etats, Roles, Profils, Droits, ExportsJournal):
     """What is done; each subject has its module."""
 
 

@@ -17,6 +17,16 @@ INVITER = f"mutation($e: InviterInput!) {{ r: inviter(entree: $e) {{ nouveau {_C
 RENVOYER = f"mutation($e: ID!) {{ r: renvoyerInvitation(compte: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
 DONNER = f"mutation($e: DonnerRoleInput!) {{ r: donnerRole(entree: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
 RETIRER = f"mutation($e: RetirerRoleInput!) {{ r: retirerRole(entree: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
+PROFIL = f"mutation($e: DonnerProfilInput!) {{ r: donnerProfil(entree: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
+COPIER = f"""mutation($e: CopierDroitsInput!) {{
+  r: copierDroits(entree: $e) {{ {_COMPTE} nonCopies {{ rubrique }} refus {{ code champ }} }} }}"""
+MATRICE = """query($e: ID!) { r: matriceDroits(uai: $e, first: 10) { totalCount edges { node {
+  compte { id etat } cases { rubrique niveau parRole jusquAu formations { formation { id } niveau } } } } } }"""
+SUPPRIMER = "mutation($e: ID!) { r: supprimerCompte(compte: $e) { supprime refus { code champ } } }"
+
+
+def on_account(act: str) -> str:
+    return f"mutation($e: ID!) {{ r: {act}(compte: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
 
 
 async def asked(identity: Identity, access_token: str, operation: str, entree: object) -> Any:
@@ -56,3 +66,36 @@ async def test_an_administrator_invites_names_and_lets_go(identity: Identity) ->
     last = {"role": "ADMIN_ETABLISSEMENT", "uai": uai}
     mine = await asked(identity, theirs, RETIRER, {"compte": administrator.compte.id, "role": last})
     assert mine["refus"] == [{"code": "DERNIER_ADMINISTRATEUR", "champ": "compte"}]
+
+
+async def test_an_administrator_gives_many_rights_at_once_and_sees_them_in_one_matrix(identity: Identity) -> None:
+    uai = await new_uai(identity)
+    administrator = await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai), nom="Abel")
+    users = [await identity.account(RoleTenu(role=Role.GESTIONNAIRE, uai=uai), nom=nom) for nom in ("Bloch", "Camus")]
+    theirs = (await administrator.browser().sign_in()).access_token
+    first, second = (user.compte.id for user in users)
+    entree = {"compte": first, "uai": uai, "profil": "COMMISSION_EXAMEN", "formation": "2025/7"}
+    assert (await asked(identity, theirs, PROFIL, entree))["refus"] == []
+    refused = await asked(identity, theirs, PROFIL, {**entree, "formation": None})
+    assert refused["refus"] == [{"code": "PROFIL_INVALIDE", "champ": "formation"}]
+    copied = await asked(identity, theirs, COPIER, {"de": first, "vers": second, "uai": uai})
+    assert (len(copied["compte"]["droits"]), copied["nonCopies"], copied["refus"]) == (2, [], [])
+    matrix = await asked(identity, theirs, MATRICE, uai)
+    assert [edge["node"]["compte"]["id"] for edge in matrix["edges"]] == [administrator.compte.id, first, second]
+    cases = [{case["rubrique"]: case for case in edge["node"]["cases"]} for edge in matrix["edges"]]
+    assert (cases[0]["SIECLE"]["niveau"], cases[0]["SIECLE"]["parRole"]) == ("ECRITURE", True)
+    for row in cases[1:]:
+        assert row["SIECLE"]["niveau"] is None
+        assert row["CLASSEMENTS"]["formations"] == [{"formation": {"id": "2025/7"}, "niveau": "ECRITURE"}]
+    for act, etat in (
+        ("deverrouillerCompte", "ACTIF"),
+        ("reinitialiserFacteurs", "ACTIF"),
+        ("desactiverCompte", "DESACTIVE"),
+        ("reactiverCompte", "INVITE"),
+    ):
+        answer = await asked(identity, theirs, on_account(act), second)
+        assert (answer["compte"]["etat"], answer["refus"]) == (etat, [])
+    assert await asked(identity, theirs, SUPPRIMER, second) == {"supprime": True, "refus": []}
+    assert (await asked(identity, theirs, SUPPRIMER, second))["refus"][0]["code"] == "INTROUVABLE"
+    mine = administrator.compte.id
+    assert await asked(identity, theirs, on_account("desactiverCompte"), mine) == "NON_AUTORISE"

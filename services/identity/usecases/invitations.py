@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kit.errors import Forbidden, Refusal
+from kit.errors import Refusal
 from services.identity import policy
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
@@ -195,8 +195,7 @@ async def _create(deps: Deps, par: Partie, invitation: Invitation) -> Compte:
 
 async def _give(deps: Deps, giver: Principal, owner: Compte, asked: Compte) -> Compte:
     """Give the account that the person has what was asked for it, and tell its owner."""
-    if owner.id == giver.compte:
-        raise Forbidden("Seule une autre personne peut vous donner un rôle : adressez-vous à l'échelon supérieur.")
+    policy.require_other(giver, owner)
     if not (same_name(owner.nom, asked.nom) and same_name(owner.prenom, asked.prenom)):
         raise AutrePersonne
     (role,) = asked.roles

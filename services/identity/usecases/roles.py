@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from kit.errors import Forbidden, NotFound
+from kit.errors import NotFound
 from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
@@ -34,8 +34,7 @@ async def give_role(deps: Deps, principal: Principal | None, compte: str, role: 
 
     def change(held: Compte, lieu: Lieu | None, giver: Principal) -> Compte:
         policy.require_confer(giver, role, lieu, now=deps.clock())
-        if held.id == giver.compte:
-            raise Forbidden("Seule une autre personne peut vous donner un rôle : adressez-vous à l'échelon supérieur.")
+        policy.require_other(giver, held)
         return held.give_role(role)
 
     return await _change(deps, principal, compte, role, change, acte=Acte.ROLE_DONNE)
