@@ -68,6 +68,15 @@ async def letters(identity: Identity, courriel: str, *, count: int = 1) -> list[
     return await eventually(arrived)
 
 
+async def told(identity: Identity, courriel: str, what: str) -> None:
+    """Wait until a letter to that address says so."""
+
+    async def said() -> bool:
+        return any(what in letter for letter in await letters(identity, courriel))
+
+    await eventually(said)
+
+
 def link_in(letter: str) -> str:
     """The secret of the activation link of a letter."""
     found = re.search(r"/activation\?lien=([\w-]+)", letter)

@@ -3,13 +3,17 @@
 import pytest
 
 from kit.errors import Forbidden, NotFound
+from services.identity.condensats import new_secret
+from services.identity.domain.cles_d_acces import Cle
 from services.identity.domain.comptes import CompteDesactive, DernierAdministrateur, EtatCompte
 from services.identity.domain.liens import LienInvalide
 from services.identity.domain.tentatives import MOTS_DE_PASSE
+from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import find_facteurs
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
-from services.identity.tests.gestion import acts, done, letters, link_in, new_uai
+from services.identity.tests.gestion import acts, done, letters, link_in, new_uai, told
 from services.identity.usecases import etats
 from services.identity.usecases.comptes import activate, fingerprint
 from services.identity.usecases.connexion import check_password
@@ -97,21 +101,35 @@ async def test_a_locked_account_is_unlocked_by_the_level_above_and_its_owner_tol
         await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
     await etats.unlock(identity.deps, administrator, user.compte.id)
     assert await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
-    assert any("déverrouillé" in letter for letter in await letters(identity, courriel))
+    await told(identity, courriel, "vient d'être déverrouillé par l'échelon supérieur")
 
 
 async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identity: Identity) -> None:
     administrator, user, _ = await a_pair(identity)
     await user.browser().sign_in()
+    key = Cle(
+        id=new_secret(),
+        compte=user.compte.id,
+        identifiant=b"1",
+        publique=b"2",
+        compteur=0,
+        transports=(),
+        modele="",
+        nom="Clé",
+        cree_le=identity.deps.clock(),
+    )
+
+    async def enrol(work: Work) -> None:
+        await work.cles.add(key)
+
+    await identity.deps.transact(enrol)
     changed = await etats.reset_factors(identity.deps, administrator, user.compte.id)
+    assert not await has_cles(identity.deps.database, user.compte.id)
     assert (changed.mobile, changed.etat) == (None, EtatCompte.ACTIF)
     facteurs = await find_facteurs(identity.deps.database, user.compte.id)
     assert facteurs is not None
     assert (facteurs.totp, facteurs.premiere, len(facteurs.mots_de_passe)) == (None, True, 1)
-    assert any(
-        "vient de retirer de votre compte l'application" in letter
-        for letter in await letters(identity, user.personne.courriel)
-    )
+    await told(identity, user.personne.courriel, "vient de retirer de votre compte l'application")
     # Without the application, by the code that is mailed.
     await user.browser(totp=None).sign_in()
     again = await find_facteurs(identity.deps.database, user.compte.id)
