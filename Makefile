@@ -119,7 +119,7 @@ test: $(INSTALLED) ## all tests but the long ones, on the embedded stack
 	pytest -n 2 -m "not long"
 
 test-long: $(INSTALLED) $(CLIENT) ## the long tests: kill -9, the whole platform
-	python -m infra.local.installation kafka zipkin
+	python -m infra.local.installation kafka zipkin keycloak
 	pytest -m long
 
 bench: $(INSTALLED) ## measure the bars, each against its yardstick

@@ -1,7 +1,7 @@
-"""Installs the Java parts of the embedded stack, once: `python -m infra.local.installation kafka zipkin`.
+"""Installs the Java parts of the embedded stack, once: `python -m infra.local.installation kafka zipkin keycloak`.
 
-Maven brings what `pom.xml` names into `.local/java/<part>/`; the part then runs once, to keep its classes parsed. What
-is there already, from this `pom.xml` and for this Java, is left as it is.
+Maven brings what `pom.xml` names into `.local/java/<part>/`; the part then runs once, to keep its classes parsed, or
+its own choices. What is there already, from this `pom.xml` and for this Java, is left as it is.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from infra.local import jvm, stack
+from infra.local import jvm, keycloak, stack
 from infra.local.processes import Part, StartFailed, complete, launch, wait_ready
 from infra.local.stack import Ports
 
@@ -50,7 +50,7 @@ async def install(*names: str) -> list[str]:
                 continue
             jvm.archive_of(name).unlink(missing_ok=True)
             await _bring(name)
-            await _keep_classes(name)
+            await (keycloak.build() if name == "keycloak" else _keep_classes(name))
             stamp.write_text(wanted, encoding="ascii")
             installed.append(name)
     return installed
@@ -87,6 +87,8 @@ async def _bring(name: str) -> None:
         await complete("mvn", copy, {}, folder)
         for jar in brought.glob("*-exec.jar"):
             await asyncio.to_thread(_unpack, jar)
+        for distribution in brought.glob("*.zip"):
+            await asyncio.to_thread(_unfold, distribution)
         shutil.rmtree(jvm.JAVA / name, ignore_errors=True)
         brought.rename(jvm.JAVA / name)
 
@@ -105,6 +107,17 @@ def _unpack(executable: Path) -> None:
             elif entry.startswith(classes) and not entry.endswith("/"):
                 own.writestr(entry.removeprefix(classes), packed.read(entry))
     executable.unlink()
+
+
+def _unfold(distribution: Path) -> None:
+    """Put what a distribution holds, below a folder of its own name and version, in place of the file."""
+    folder = distribution.parent
+    with zipfile.ZipFile(distribution) as packed:
+        for entry in packed.infolist():
+            entry.filename = entry.filename.partition("/")[2]
+            if entry.filename:
+                packed.extract(entry, folder)
+    distribution.unlink()
 
 
 async def _keep_classes(name: str) -> None:
@@ -129,7 +142,7 @@ async def _keep_classes(name: str) -> None:
 def main() -> None:
     """Install the parts that are named, and say what was done."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.installation", description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=sorted(_PARTS), metavar="part", help=", ".join(sorted(_PARTS)))
+    parser.add_argument("parts", nargs="+", choices=sorted([*_PARTS, "keycloak"]), metavar="part", help="which")
     began = time.monotonic()
     try:
         installed = asyncio.run(install(*parser.parse_args().parts))

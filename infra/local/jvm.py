@@ -12,7 +12,7 @@ JAVA = ROOT / ".local/java"
 OLDEST_JAVA = 17
 
 # Quick to start rather than quick to run: these serve one developer.
-_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @cache
@@ -51,7 +51,7 @@ def command(name: str, main: str, *options: str) -> list[str]:
         raise StartFailed(f"{name} is not installed: `{command}` does it, once.")
     archive = archive_of(name)
     shared = [f"-XX:SharedArchiveFile={archive}", "-Xlog:disable", "-Xlog:all=error"] if archive.exists() else []
-    return ["java", *_OPTIONS, *shared, *options, "-cp", ":".join(map(str, jars)), main]
+    return ["java", *OPTIONS, *shared, *options, "-cp", ":".join(map(str, jars)), main]
 
 
 def archive_of(name: str) -> Path:
