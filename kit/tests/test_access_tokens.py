@@ -42,6 +42,7 @@ async def test_a_header_that_is_no_bearer_token_is_refused(verifier: TokenVerifi
         await verifier.verify_header(header)
 
 
+@pytest.mark.exigence("ASVS 9.2.1", "ASVS 9.2.3", "ASVS 10.3.1")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -114,11 +115,13 @@ async def test_a_token_bound_to_something_else_than_a_key_is_refused(
         await verifier.verify(issuer.token(cnf=confirmed))
 
 
+@pytest.mark.exigence("ASVS 9.2.2")
 async def test_an_id_token_is_not_an_access_token(issuer: Issuer, verifier: TokenVerifier) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(issuer.token(header={"typ": "JWT"}))
 
 
+@pytest.mark.exigence("ASVS 9.1.1")
 async def test_a_token_signed_by_another_key_under_our_key_id_is_refused(
     issuer: Issuer, verifier: TokenVerifier
 ) -> None:
@@ -127,6 +130,7 @@ async def test_a_token_signed_by_another_key_under_our_key_id_is_refused(
         await verifier.verify(forged)
 
 
+@pytest.mark.exigence("ASVS 9.1.1", "ASVS 9.1.2")
 async def test_a_token_without_signature_or_signed_with_the_public_key_as_a_secret_is_refused(
     issuer: Issuer, verifier: TokenVerifier
 ) -> None:
@@ -148,6 +152,7 @@ def _base64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
+@pytest.mark.exigence("ASVS 9.1.2")
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 async def test_whatever_a_stranger_writes_in_a_token_is_refused(
@@ -157,6 +162,7 @@ async def test_whatever_a_stranger_writes_in_a_token_is_refused(
         await verifier.verify(data.draw(forged_tokens(str(issuer.key.kid))))
 
 
+@pytest.mark.exigence("ASVS 9.1.3")
 async def test_forged_key_ids_do_not_make_us_call_the_issuer_each_time(issuer: Issuer, verifier: TokenVerifier) -> None:
     await verifier.verify(issuer.token())
     for _ in range(20):
@@ -182,6 +188,7 @@ async def test_an_issuer_that_was_reached_may_go_away_before_the_first_token() -
         following.cancel()
 
 
+@pytest.mark.exigence("ASVS 9.1.3")
 async def test_a_key_that_the_issuer_withdraws_is_believed_no_more(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +215,7 @@ def _had(keys: IssuerKeys) -> Callable[[], Awaitable[bool]]:
     return had
 
 
+@pytest.mark.exigence("ASVS 9.2.1")
 async def test_a_token_that_was_good_is_refused_once_it_has_expired(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_the_establishments_of_a_right_are_those_of_roles_and_of_rights_still_va
     assert principal.etablissements(Rubrique.ELEVES, Niveau.LECTURE, now=NOW) == {"0940001A", "0940002B"}
 
 
+@pytest.mark.exigence("ASVS 10.3.4")
 @pytest.mark.parametrize("acr", ["2", "3"])
 def test_a_sensitive_act_is_done_for_ten_minutes_after_all_factors_were_shown(acr: str) -> None:
     shown = Preuve(acr=acr, amr=("pwd", "otp"), le=NOW - timedelta(minutes=10))

@@ -16,6 +16,7 @@ def device(*passages: tuple[str, int], facteurs: int = 2) -> Appareil:
     return Appareil(facteurs=facteurs, passages=[Passage(lieu=lieu, le=NOW - ago * DAY) for lieu, ago in passages])
 
 
+@pytest.mark.exigence("ASVS 6.3.4", "CNIL-2025-019 adresse")
 @pytest.mark.parametrize(
     ("passages", "lieu", "jours", "spared"),
     [

@@ -211,6 +211,7 @@ def bearer(identity: Identity) -> Bearer:
     return make
 
 
+@pytest.mark.exigence("ANSSI possession", "CNIL-2025-019 biometrie", "CNIL-2025-019 choix")
 @pytest.mark.stack
 async def test_after_the_password_a_key_that_checks_its_owner_is_an_administrator_s_two_other_factors(
     bearer: Bearer,
@@ -256,6 +257,7 @@ async def test_alone_a_key_counts_only_where_it_checked_its_owner_and_the_accoun
         await show_key_alone(disabled.deps, visite, answer, demande="")
 
 
+@pytest.mark.exigence("ASVS 6.6.2")
 @pytest.mark.stack
 async def test_a_challenge_serves_once_and_in_the_sign_in_that_asked_it(bearer: Bearer) -> None:
     someone = await (await bearer()).enrol()
@@ -274,6 +276,7 @@ async def test_a_challenge_serves_once_and_in_the_sign_in_that_asked_it(bearer: 
     assert all(isinstance(end, (EnCours, CleRefusee, ConnexionExpiree)) for end in ends), ends
 
 
+@pytest.mark.exigence("ANSSI possession")
 @pytest.mark.stack
 async def test_a_copied_key_is_refused_and_written(bearer: Bearer) -> None:
     someone = await (await bearer()).enrol()

@@ -55,6 +55,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert set(load_clients(write(tmp_path, GOOD), demonstration=False, cles=tmp_path)) == {"web"}
 
 
+@pytest.mark.exigence("ASVS 10.4.11")
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -111,6 +112,7 @@ def test_the_keys_of_the_demonstrations_machines_are_made_once_and_kept_to_their
     assert '"d"' not in (tmp_path / "siecle.jwks.json").read_text()
 
 
+@pytest.mark.exigence("ASVS 10.4.1")
 @pytest.mark.parametrize(
     "asked",
     [

@@ -152,6 +152,7 @@ def test_a_bad_demonstration_account_is_named_by_its_rank_and_field_without_its_
     assert run("charger-comptes", given="pas du JSON").exit_code == 1
 
 
+@pytest.mark.exigence("ASVS 6.3.2")
 def test_outside_local_mode_there_are_no_demonstration_accounts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("charger-comptes", given=described())
     monkeypatch.setenv("MODE", "production")

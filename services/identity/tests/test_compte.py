@@ -42,6 +42,7 @@ def test_what_receives_no_sms_is_refused_with_an_example(numero: str) -> None:
         parse_number(numero)
 
 
+@pytest.mark.exigence("CNIL-2025-019 choix", "CNIL-2025-019 minimisation")
 @pytest.mark.parametrize("role", [Role.ADMIN_NATIONAL, Role.ADMIN_ACADEMIQUE, Role.ADMIN_ETABLISSEMENT])
 def test_an_administrator_has_a_number_and_others_may_have_none(role: Role) -> None:
     require_dispensable([GESTIONNAIRE])
@@ -158,6 +159,7 @@ async def test_an_address_that_is_nobody_s_is_refused_and_a_demand_can_be_withdr
         await validate_address(deps, lien)
 
 
+@pytest.mark.exigence("ASVS 6.2.2", "ASVS 6.2.3", "ASVS 7.4.3", "CNIL-2022-100 information")
 @pytest.mark.stack
 async def test_who_knows_its_password_changes_it_and_is_signed_out_elsewhere_only(someone: Titulaire) -> None:
     elsewhere = await someone.browser().sign_in()
@@ -175,6 +177,7 @@ async def test_who_knows_its_password_changes_it_and_is_signed_out_elsewhere_onl
     assert await eventually(lambda: mailed(someone, "Votre mot de passe a été changé"))
 
 
+@pytest.mark.exigence("ASVS 6.6.1")
 @pytest.mark.stack
 async def test_a_number_counts_once_it_showed_the_code_it_received(someone: Titulaire) -> None:
     deps, page = someone.identity.deps, "/compte/mobile"
@@ -245,6 +248,7 @@ async def test_an_administrator_keeps_its_last_application(identity: Identity) -
     assert (refused.status_code, "Un administrateur garde" in refused.text) == (422, True)
 
 
+@pytest.mark.exigence("ASVS 7.5.2", "ASVS 10.4.9")
 @pytest.mark.stack
 async def test_a_person_sees_where_it_is_signed_in_and_closes_what_it_chooses(someone: Titulaire) -> None:
     identity, page = someone.identity, "/compte/connexions"
@@ -286,6 +290,7 @@ async def test_each_page_sends_who_is_not_signed_in_to_sign_in_and_back(someone:
         assert answer.status_code in (303, 405)
 
 
+@pytest.mark.exigence("ASVS 7.5.1")
 @pytest.mark.stack
 async def test_nothing_is_changed_by_who_signed_in_more_than_ten_minutes_ago(someone: Titulaire) -> None:
     deps, visite = someone.identity.deps, await Visite(someone).signed_in()

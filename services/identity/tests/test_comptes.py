@@ -131,6 +131,7 @@ def test_every_role_of_a_person_can_be_held(role: RoleTenu) -> None:
     assert compte().give_role(role).roles == (role,)
 
 
+@pytest.mark.exigence("ASVS 6.1.2", "ASVS 6.2.11")
 def test_the_words_that_a_password_must_not_hold_are_login_names_and_uai() -> None:
     holder = compte(nom="Lévêque-Roy", prenom="Zoé", droits=(SIECLE,))
     words = personal_words(holder)

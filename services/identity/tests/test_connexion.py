@@ -71,6 +71,7 @@ async def test_an_administrator_without_application_enrols_one_at_the_first_sign
         await administrator.browser().sign_in()
 
 
+@pytest.mark.exigence("ANSSI echecs")
 async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     answers = []
@@ -83,6 +84,7 @@ async def test_a_wrong_password_and_an_unknown_address_are_answered_alike(identi
     }
 
 
+@pytest.mark.exigence("ASVS 6.3.1", "CNIL-2022-100 restriction", "ANSSI echecs")
 async def test_after_ten_failures_even_the_right_password_is_refused_with_the_time_to_come_back(
     identity: Identity,
 ) -> None:
@@ -153,6 +155,7 @@ class Parcours:
         return await self.who.browser().boite.code_after(self.who.personne.courriel, after)
 
 
+@pytest.mark.exigence("ASVS 6.5.1")
 async def test_a_code_by_mail_serves_once(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE, totp=False)
     first, second = Parcours(someone), Parcours(someone)
@@ -163,6 +166,7 @@ async def test_a_code_by_mail_serves_once(identity: Identity) -> None:
     assert (await second.code(code)).status_code == 422
 
 
+@pytest.mark.exigence("ASVS 6.6.3")
 async def test_a_wrong_code_is_refused_at_its_field_and_five_spoil_the_right_one(identity: Identity) -> None:
     parcours = Parcours(await identity.account(GESTIONNAIRE, totp=False))
     await parcours.password()
@@ -175,6 +179,7 @@ async def test_a_wrong_code_is_refused_at_its_field_and_five_spoil_the_right_one
     assert (await parcours.code(code)).status_code == 422
 
 
+@pytest.mark.exigence("CNIL-2025-019 fatigue")
 async def test_another_code_is_not_sent_within_thirty_seconds(identity: Identity) -> None:
     parcours = Parcours(await identity.account(GESTIONNAIRE, totp=False))
     await parcours.password()
@@ -184,6 +189,7 @@ async def test_another_code_is_not_sent_within_thirty_seconds(identity: Identity
     assert (await parcours.code(code)).is_redirect
 
 
+@pytest.mark.exigence("ASVS 6.6.3")
 async def test_the_codes_of_one_account_are_guessed_ten_times_at_most_in_however_many_sign_ins(
     identity: Identity,
 ) -> None:
@@ -197,6 +203,7 @@ async def test_the_codes_of_one_account_are_guessed_ten_times_at_most_in_however
     assert all("Trop d'essais" in refus for refus in refused[10:])
 
 
+@pytest.mark.exigence("ASVS 6.5.1")
 async def test_a_code_of_the_application_serves_once(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     assert someone.personne.totp is not None
@@ -261,6 +268,7 @@ async def test_a_sign_in_that_has_led_somewhere_leads_nowhere_else(identity: Ide
     assert "a expiré" in Page((await replay.post(form, code="123456")).text).refus
 
 
+@pytest.mark.exigence("ASVS 7.2.4")
 async def test_the_cookie_from_before_the_password_is_worth_nothing_after(identity: Identity) -> None:
     parcours = Parcours(await identity.account(GESTIONNAIRE))
     await parcours.page("/connexion")
@@ -324,6 +332,7 @@ async def test_who_has_proved_a_mobile_number_may_choose_a_code_by_sms_which_ser
     assert (await second.post(form, code=code)).status_code == 422
 
 
+@pytest.mark.exigence("ASVS 6.6.1", "ANSSI sms")
 async def test_a_number_that_was_not_proved_is_not_offered(identity: Identity) -> None:
     someone = await with_mobile(await identity.account(GESTIONNAIRE), mobile(), proved=False)
     other = await with_mobile(await identity.account(GESTIONNAIRE), mobile())
@@ -336,6 +345,7 @@ async def test_a_number_that_was_not_proved_is_not_offered(identity: Identity) -
         assert "a expiré" in Page((await parcours.post(forged)).text).refus
 
 
+@pytest.mark.exigence("CNIL-2025-019 fatigue")
 async def test_sms_to_one_number_are_counted_whoever_asks_for_them(identity: Identity) -> None:
     numero = mobile()
     key = f"sms/{mobile_fingerprint(identity.deps, numero)}"

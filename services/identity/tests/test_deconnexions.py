@@ -94,6 +94,7 @@ async def sign_in(someone: Titulaire) -> tuple[Navigateur, Jetons]:
     return browser, await browser.sign_in(scope="openid")
 
 
+@pytest.mark.exigence("ASVS 7.6.1")
 async def test_a_client_hears_of_a_sign_out_by_a_token_that_it_can_check(
     telling: Identity, application: Application
 ) -> None:

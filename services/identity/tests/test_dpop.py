@@ -133,6 +133,7 @@ async def signed_in(browser: Navigateur, telephone: Telephone) -> dict[str, Any]
     return found
 
 
+@pytest.mark.exigence("ASVS 10.4.5")
 @pytest.mark.stack
 async def test_a_mobile_application_gets_tokens_for_its_key_and_nobody_else_can_renew_them(
     identity: Identity, browser: Navigateur
@@ -248,6 +249,7 @@ async def test_through_the_gateway_a_bound_token_serves_whoever_has_its_key_once
         assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (401, "NON_AUTHENTIFIE")
 
 
+@pytest.mark.exigence("ASVS 10.1.1")
 @pytest.mark.stack
 async def test_a_service_takes_a_bound_token_from_the_gateway_and_from_nobody_else(
     identity: Identity, browser: Navigateur, tmp_path: Path

@@ -80,6 +80,7 @@ async def mail(identity: Identity, courriel: str, *, due: timedelta = timedelta(
     return envoi.id
 
 
+@pytest.mark.exigence("CNIL-2025-019 duree")
 async def test_nothing_is_left_of_an_erased_person_but_an_opaque_id_in_the_trail(identity: Identity) -> None:
     someone, _ = await lived(identity)
     deps, courriel, id = identity.deps, someone.personne.courriel, someone.compte.id
@@ -113,6 +114,7 @@ async def families(identity: Identity) -> list[str]:
     return [row["_id"] for row in await identity.deps.database.familles.find({}, ["_id"]).to_list(None)]
 
 
+@pytest.mark.exigence("ASVS 7.4.2")
 async def test_who_was_erased_is_signed_out_everywhere_and_a_late_event_revives_nobody(
     identity: Identity, database: Database
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_private_key_proves_who_we_are_instead_of_a_secret(tmp_path: Path) -> 
 ISSUER = "https://identite.ac-creteil.example/realms/agents"
 
 
+@pytest.mark.exigence("ASVS 10.4.11")
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -141,6 +142,7 @@ def test_an_employers_word_stands_for_the_password_and_for_what_was_declared_bes
     assert DECLARED.factors(acr, amr) == shown
 
 
+@pytest.mark.exigence("ASVS 6.8.4")
 def test_nothing_is_declared_unless_it_is() -> None:
     assert Correspondance().factors(MFA, ["pwd", "otp", "hwk", "mfa"]) == {Facteur.EMPLOYEUR}
 

@@ -104,6 +104,7 @@ async def test_a_locked_account_is_unlocked_by_the_level_above_and_its_owner_tol
     await told(identity, courriel, "vient d'être déverrouillé par l'échelon supérieur")
 
 
+@pytest.mark.exigence("ASVS 6.4.4", "ASVS 7.4.5", "CNIL-2025-019 secours", "ANSSI recouvrement")
 async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identity: Identity) -> None:
     administrator, user, _ = await a_pair(identity)
     await user.browser().sign_in()
@@ -137,6 +138,7 @@ async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identit
     assert not again.premiere
 
 
+@pytest.mark.exigence("ASVS 10.3.4")
 async def test_nothing_is_done_to_an_account_without_a_recent_proof_nor_from_below_or_afar(identity: Identity) -> None:
     administrator, user, _ = await a_pair(identity)
     far, _, _ = await a_pair(identity)

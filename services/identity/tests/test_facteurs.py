@@ -43,6 +43,7 @@ def parcours(
     )
 
 
+@pytest.mark.exigence("ASVS 6.3.3", "ANSSI multifacteur")
 def test_administrators_show_three_factors_and_everyone_else_two() -> None:
     for role in Role:
         expected = 3 if role.value.startswith("ADMIN_") else 2

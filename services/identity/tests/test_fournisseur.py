@@ -72,6 +72,7 @@ async def identify(theirs: Fournisseur, **retour: str) -> Identite:
     return await theirs.identify(await go(theirs) | retour, SECRETS, since())
 
 
+@pytest.mark.exigence("ASVS 6.8.1", "ASVS 10.5.2")
 async def test_whom_a_provider_shows_is_known_by_its_issuer_and_its_name_for_the_person(
     essai: FournisseurDEssai,
 ) -> None:
@@ -82,6 +83,7 @@ async def test_whom_a_provider_shows_is_known_by_its_issuer_and_its_name_for_the
     assert 299 <= (datetime.now(UTC) - shown.authentifie_le).total_seconds() < 310
 
 
+@pytest.mark.exigence("ASVS 10.2.1")
 async def test_a_person_is_sent_with_pkce_state_nonce_and_an_age(essai: FournisseurDEssai) -> None:
     theirs = fournisseur(essai, scopes=["openid", "profile"])
     await go(theirs, since(timedelta(minutes=1)))
@@ -106,6 +108,7 @@ async def test_a_key_of_ours_proves_who_we_are_for_one_minute(essai: Fournisseur
         await identify(other)
 
 
+@pytest.mark.exigence("ASVS 10.5.1", "ASVS 10.5.4")
 @pytest.mark.parametrize(
     "affirme",
     [
@@ -146,6 +149,7 @@ async def test_an_id_token_for_several_is_taken_where_it_says_that_it_was_given_
     assert (await identify(fournisseur(essai))).sujet == "agent-1"
 
 
+@pytest.mark.exigence("ASVS 6.8.2")
 async def test_a_token_signed_by_no_published_key_or_by_none_is_refused(essai: FournisseurDEssai) -> None:
     published = essai.cle
     assert isinstance(published, ECKey)
@@ -203,6 +207,7 @@ async def test_a_key_that_changed_is_read_again_but_not_at_each_unknown_id(essai
     assert essai.lectures.count("/.well-known/openid-configuration") == 1, "kept for ten minutes"
 
 
+@pytest.mark.exigence("ASVS 10.2.2")
 @pytest.mark.parametrize(
     "retour", [{"iss": "https://autre.example"}, {"iss": ""}, {"error": "access_denied"}, {"code": ""}, {"code": "x"}]
 )
@@ -260,6 +265,7 @@ async def test_a_provider_that_cannot_be_reached_is_said_to_be_away() -> None:
         await go(fournisseur(FournisseurDEssai(url="http://127.0.0.1:1")))
 
 
+@pytest.mark.exigence("ASVS 10.5.3")
 @pytest.mark.parametrize(
     "dit",
     [

@@ -167,6 +167,7 @@ async def test_a_linked_identity_stands_for_the_password_and_what_is_missing_is_
     assert await elsewhere.amr() == ["fed", "otp"]
 
 
+@pytest.mark.exigence("ASVS 6.8.4")
 async def test_what_the_employer_has_checked_is_not_asked_again_and_its_moment_is_the_proofs(chez: Chez) -> None:
     someone = await (await chez.account()).signed_in()
     await someone.link()
@@ -210,6 +211,7 @@ async def test_an_identity_that_is_linked_to_nobody_signs_nobody_in_whatever_its
     assert form.action == "/connexion?client_id=web", "the password leads where the employer would have"
 
 
+@pytest.mark.exigence("ASVS 10.1.2", "ASVS 10.2.1")
 async def test_an_answer_serves_once_in_the_browser_that_asked_and_at_its_own_address(chez: Chez) -> None:
     someone = await (await chez.account()).signed_in()
     await someone.link()

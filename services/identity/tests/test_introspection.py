@@ -115,6 +115,7 @@ async def test_a_backend_hears_of_machines_what_their_flow_is(dorsal: Dorsal) ->
     assert await dorsal.asks(other) == {"active": False}, "of a client that it does not declare"
 
 
+@pytest.mark.exigence("ASVS 10.4.10")
 async def test_only_a_backend_that_declares_it_and_proves_itself_may_ask(dorsal: Dorsal) -> None:
     identity = dorsal.identity
     jetons = await (await identity.account(GESTIONNAIRE, totp=False)).browser().sign_in()

@@ -106,6 +106,25 @@ async def test_a_refresh_token_gives_the_next_one_of_the_same_session(identity: 
     assert {await sid(identity, j) for j in (first, second, third)} == {await sid(identity, first)}
 
 
+@pytest.mark.exigence("ASVS 7.3.2", "ANSSI session")
+async def test_no_session_lasts_longer_than_a_working_day(identity: Identity, browser: Navigateur) -> None:
+    jetons = await browser.sign_in()
+    database = identity.deps.database
+    famille = await database.familles.find_one({"_id": await sid(identity, jetons)})
+    assert famille is not None
+    session = await database.sessions.find_one({"_id": famille["session"]})
+    assert session is not None
+    day = timedelta(minutes=identity.settings.duree_session_minutes)
+    assert session["expire_le"] == famille["expire_le"] == session["authentifie_le"] + day
+    await database.sessions.update_one({"_id": session["_id"]}, {"$set": {"expire_le": identity.deps.clock()}})
+    with pytest.raises(ConnexionRefusee, match="login_required"):
+        await browser.sign_in(prompt="none")
+    await database.familles.update_one({"_id": famille["_id"]}, {"$set": {"expire_le": identity.deps.clock()}})
+    with pytest.raises(ConnexionRefusee, match="invalid_grant"):
+        await refresh(browser._http, identity.url, jetons)
+
+
+@pytest.mark.exigence("ASVS 7.3.1", "ASVS 10.4.8", "ANSSI session")
 async def test_whoever_uses_nothing_for_an_hour_signs_in_again(identity: Identity, browser: Navigateur) -> None:
     jetons = await browser.sign_in()
     famille = await identity.deps.database.familles.find_one({"_id": await sid(identity, jetons)})
@@ -130,6 +149,7 @@ async def test_whoever_uses_nothing_for_an_hour_signs_in_again(identity: Identit
         await browser.sign_in(prompt="none")
 
 
+@pytest.mark.exigence("ASVS 10.4.5")
 async def test_a_refresh_token_used_twice_ends_its_family_and_every_service_is_told(
     identity: Identity, browser: Navigateur
 ) -> None:
@@ -150,6 +170,7 @@ async def test_a_refresh_token_used_twice_ends_its_family_and_every_service_is_t
     assert await sid(identity, again) != ended
 
 
+@pytest.mark.exigence("ASVS 10.4.5")
 async def test_twenty_uses_of_one_refresh_token_at_once_succeed_once(identity: Identity, browser: Navigateur) -> None:
     jetons = await browser.sign_in()
     attempts = [refresh(browser._http, identity.url, jetons) for _ in range(AT_ONCE)]
@@ -157,6 +178,7 @@ async def test_twenty_uses_of_one_refresh_token_at_once_succeed_once(identity: I
     assert await asks_who(identity, jetons) == 401
 
 
+@pytest.mark.exigence("ASVS 10.4.2")
 async def test_twenty_uses_of_one_code_at_once_succeed_once_and_end_what_it_gave(
     identity: Identity, browser: Navigateur
 ) -> None:
@@ -170,6 +192,7 @@ async def test_twenty_uses_of_one_code_at_once_succeed_once_and_end_what_it_gave
     assert await asks_who(identity, given[0]) == 401
 
 
+@pytest.mark.exigence("ASVS 10.4.2")
 async def test_a_code_used_twice_ends_what_it_gave_even_without_its_verifier(
     identity: Identity, browser: Navigateur
 ) -> None:
@@ -183,6 +206,7 @@ async def test_a_code_used_twice_ends_what_it_gave_even_without_its_verifier(
         await refresh(browser._http, identity.url, jetons)
 
 
+@pytest.mark.exigence("ASVS 10.4.3")
 async def test_a_code_serves_for_one_minute(identity: Identity, browser: Navigateur) -> None:
     code = await browser.authorize(VERIFIER)
     expired = identity.deps.clock()
@@ -204,6 +228,7 @@ async def test_one_code_of_the_application_shown_in_many_sign_ins_at_once_opens_
     assert await successes(attempts, CodeRefuse) == 1
 
 
+@pytest.mark.exigence("ASVS 6.5.1", "ASVS 6.6.2")
 async def test_one_mailed_code_shown_as_often_at_once_as_it_may_be_tried_succeeds_once(
     identity: Identity, instances: Sequence[Deps]
 ) -> None:
@@ -286,6 +311,7 @@ async def test_a_refresh_token_is_its_clients_alone(identity: Identity, browser:
     assert (await refresh(browser._http, identity.url, jetons)).refresh_token
 
 
+@pytest.mark.exigence("ASVS 7.4.1", "ASVS 7.6.1")
 async def test_signing_out_ends_every_family_of_the_browser_and_no_other(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE, totp=False)
     here, elsewhere = someone.browser(), someone.browser()
@@ -300,6 +326,7 @@ async def test_signing_out_ends_every_family_of_the_browser_and_no_other(identit
     await eventually(told)
 
 
+@pytest.mark.exigence("ASVS 7.4.2", "ANSSI revocation")
 async def test_a_disabled_account_loses_its_tokens_its_codes_and_its_session(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     browser = someone.browser()

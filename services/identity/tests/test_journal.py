@@ -70,6 +70,7 @@ async def visible(identity: Identity, who: Titulaire, about: Titulaire) -> int:
     return (await read(identity.deps, lecteur, Recherche(compte=about.compte.id, acte=Acte.COMPTE_CREE), first=9)).total
 
 
+@pytest.mark.exigence("ANSSI journal", "CNIL-2025-019 journal")
 async def test_what_a_person_does_and_is_refused_is_written_in_order(identity: Identity) -> None:
     someone = await identity.account(gestionnaire(), totp=True)
     with pytest.raises(IdentifiantsRefuses):

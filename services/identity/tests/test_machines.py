@@ -82,6 +82,7 @@ async def test_each_token_of_a_machine_is_written_in_the_audit_trail(identity: I
     assert after == before + 1
 
 
+@pytest.mark.exigence("ASVS 9.2.2")
 async def test_the_token_of_a_machine_opens_no_door_of_persons(identity: Identity) -> None:
     token = (await ask(identity, assertion(identity))).json()["access_token"]
     with pytest.raises(Unauthenticated):
@@ -94,6 +95,7 @@ async def test_the_token_of_a_machine_opens_no_door_of_persons(identity: Identit
         assert (await http.get(f"{identity.url}/userinfo", headers=headers)).status_code == 401
 
 
+@pytest.mark.exigence("ASVS 10.3.2", "ASVS 10.4.11")
 @pytest.mark.parametrize("scope", ["catalogue.offres", "openid", "siecle.pousser openid", "tout"])
 async def test_a_machine_has_its_own_flow_only(identity: Identity, scope: str) -> None:
     assert (await ask(identity, assertion(identity), scope=scope)).json()["error"] == "invalid_scope"
@@ -178,6 +180,7 @@ async def test_an_assertion_signed_otherwise_than_by_a_declared_key_is_refused(i
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client"), shown
 
 
+@pytest.mark.exigence("ASVS 10.4.10")
 async def test_a_machine_without_assertion_or_with_the_one_of_another_is_refused(identity: Identity) -> None:
     async with open_client() as http:
         bare = {"grant_type": "client_credentials", "client_id": "siecle"}
@@ -188,6 +191,7 @@ async def test_a_machine_without_assertion_or_with_the_one_of_another_is_refused
     assert answer.json()["error"] == "invalid_client"
 
 
+@pytest.mark.exigence("ASVS 10.4.4")
 async def test_a_machine_signs_nobody_in_and_an_application_is_no_machine(identity: Identity) -> None:
     code = {"grant_type": "authorization_code", "code": "x"}
     assert (await ask(identity, assertion(identity), **code)).json()["error"] == "unauthorized_client"

@@ -15,22 +15,26 @@ def choose(mot_de_passe: str) -> None:
     require_acceptable(chosen, force=strength(chosen, WORDS), mots_personnels=WORDS)
 
 
+@pytest.mark.exigence("ASVS 6.2.5", "CNIL-2022-100 robustesse")
 @pytest.mark.parametrize("mot_de_passe", ["parapluie cobalt sous la treille", "Vj8#qLw2!zR0t", "x7" * 64])
 def test_a_long_password_that_is_hard_to_guess_is_accepted(mot_de_passe: str) -> None:
     require_acceptable(mot_de_passe, force=3, mots_personnels=WORDS)
 
 
+@pytest.mark.exigence("ASVS 6.2.1", "ANSSI longueur")
 def test_eleven_characters_are_too_few_however_random() -> None:
     with pytest.raises(MotDePasseRefuse, match="au moins 12"):
         choose("Vj8#qLw2!zR")
     choose("Vj8#qLw2!zR0")
 
 
+@pytest.mark.exigence("ASVS 6.2.9")
 def test_more_than_128_characters_are_too_many() -> None:
     with pytest.raises(MotDePasseRefuse, match="128"):
         choose("Vj8#qLw2!zR0" * 11)
 
 
+@pytest.mark.exigence("ASVS 6.2.4", "ASVS 6.2.12", "CNIL-2022-100 robustesse", "ANSSI verification")
 @pytest.mark.parametrize(
     "mot_de_passe", ["motdepasse123", "azertyuiop123", "password1234", "aaaaaaaaaaaaaaaa", "12345678901234"]
 )
@@ -39,16 +43,19 @@ def test_a_common_password_is_refused_however_long(mot_de_passe: str) -> None:
         choose(mot_de_passe)
 
 
+@pytest.mark.exigence("ASVS 6.2.11")
 @pytest.mark.parametrize("mot_de_passe", ["Vj8#qLw2!PÉTIT", "0940001A-vj8#qlw2!z", "xx Petit kraken orme"])
 def test_a_password_with_the_persons_name_login_or_uai_is_refused(mot_de_passe: str) -> None:
     with pytest.raises(MotDePasseRefuse, match="votre nom"):
         choose(mot_de_passe)
 
 
+@pytest.mark.exigence("ASVS 6.2.8")
 def test_the_same_characters_typed_in_two_ways_are_one_password() -> None:
     assert normalize("épine ﬁne 2²") == normalize("épine fine 22")
 
 
+@pytest.mark.exigence("CNIL-2022-100 conservation", "ANSSI stockage")
 async def test_a_hash_is_argon2id_and_verifies_its_password_only() -> None:
     hasher = Hasher()
     condensat = await hasher.hash("parapluie cobalt")

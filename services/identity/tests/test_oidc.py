@@ -55,6 +55,7 @@ def told(response: httpx.Response) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(location.query).items()}
 
 
+@pytest.mark.exigence("ASVS 10.4.4", "ASVS 10.6.1")
 async def test_discovery_describes_what_is_served(identity: Identity) -> None:
     async with open_client(base_url=identity.url) as http:
         found = (await http.get("/.well-known/openid-configuration")).json()
@@ -68,6 +69,7 @@ async def test_discovery_describes_what_is_served(identity: Identity) -> None:
     assert "d" not in keys[0], "a private key is never published"
 
 
+@pytest.mark.exigence("ASVS 10.3.3")
 async def test_the_access_token_says_who_and_how_and_never_what_it_may_do(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     jetons = await someone.browser().sign_in()
@@ -84,6 +86,7 @@ async def test_the_access_token_says_who_and_how_and_never_what_it_may_do(identi
     assert token.client_id == "ligne-de-commande"
 
 
+@pytest.mark.exigence("ASVS 9.2.4")
 async def test_the_id_token_is_for_the_client_with_its_nonce(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     jetons = await someone.browser().sign_in(nonce="n-0S6_WzA2Mj")
@@ -123,6 +126,7 @@ async def test_a_client_library_of_others_signs_in_with_what_discovery_says(brow
     assert known["email"] == browser.personne.courriel
 
 
+@pytest.mark.exigence("ASVS 10.3.2")
 async def test_user_info_holds_what_the_scope_asks_and_nothing_else(browser: Navigateur) -> None:
     code = told(await ask(browser))["code"]
     jetons = await exchange(browser._http, browser.identity_url, code, VERIFIER, browser.client_id)
@@ -140,6 +144,7 @@ async def test_user_info_is_for_a_valid_token_only(identity: Identity, authoriza
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.exigence("ASVS 10.4.1")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -245,6 +250,7 @@ async def test_a_session_of_two_factors_is_not_enough_where_its_role_asks_for_th
     assert "code" in told(await ask(browser, prompt="none"))
 
 
+@pytest.mark.exigence("ASVS 10.4.6")
 async def test_the_wrong_verifier_gets_nothing_and_the_right_one_still_does(browser: Navigateur) -> None:
     code = told(await ask(browser))["code"]
     http, url, client = browser._http, browser.identity_url, browser.client_id
@@ -330,6 +336,7 @@ async def test_signing_out_with_an_id_token_ends_the_session_and_goes_back_where
     assert told(await ask(browser, prompt="none"))["error"] == "login_required"
 
 
+@pytest.mark.exigence("ASVS 10.6.2")
 async def test_signing_out_without_proof_is_confirmed_by_the_person(browser: Navigateur) -> None:
     url = f"{browser.identity_url}/logout"
     for answer in (await browser._http.get(url), await browser._http.post(url, data={"preuve": "fausse"})):
@@ -337,6 +344,7 @@ async def test_signing_out_without_proof_is_confirmed_by_the_person(browser: Nav
     assert "code" in told(await ask(browser, prompt="none"))
 
 
+@pytest.mark.exigence("ASVS 7.4.4")
 async def test_the_button_of_our_own_page_signs_out(identity: Identity) -> None:
     browser = (await identity.account(GESTIONNAIRE)).browser()
     await browser.sign_in()
@@ -349,6 +357,7 @@ async def test_the_button_of_our_own_page_signs_out(identity: Identity) -> None:
     assert told(await ask(browser, prompt="none"))["error"] == "login_required"
 
 
+@pytest.mark.exigence("ASVS 10.6.2")
 @pytest.mark.parametrize("hint", ["x", "a.b.c", "é", '"'])
 async def test_a_hint_that_is_none_of_ours_is_refused(browser: Navigateur, hint: str) -> None:
     answer = await browser._http.get(f"{browser.identity_url}/logout", params={"id_token_hint": hint})
@@ -367,6 +376,7 @@ async def test_a_hint_whose_header_makes_no_sense_is_refused(
     assert "code" in told(await ask(browser, prompt="none"))
 
 
+@pytest.mark.exigence("ASVS 7.2.2")
 async def test_each_authorization_has_tokens_of_its_own_session(identity: Identity) -> None:
     browser = (await identity.account(GESTIONNAIRE)).browser()
     given = [await identity.verifier.verify((await browser.sign_in()).access_token) for _ in range(2)]

@@ -43,6 +43,9 @@ async def ask(http: httpx.AsyncClient, courriel: str) -> httpx.Response:
     return await http.post(OUBLI, data=form.champs | {"courriel": courriel})
 
 
+@pytest.mark.exigence(
+    "ASVS 6.4.3", "ASVS 7.4.3", "CNIL-2022-100 oubli", "CNIL-2022-100 information", "ANSSI recouvrement"
+)
 async def test_who_forgot_its_password_chooses_another_by_the_link_and_is_signed_out_everywhere(
     someone: Titulaire,
 ) -> None:
@@ -73,6 +76,7 @@ async def test_who_forgot_its_password_chooses_another_by_the_link_and_is_signed
     assert await eventually(lambda: mailed(someone, "Votre mot de passe a été changé"))
 
 
+@pytest.mark.exigence("CNIL-2022-100 oubli")
 async def test_the_same_is_answered_and_written_whether_an_account_exists_or_not(identity: Identity) -> None:
     disabled = await identity.account(GESTIONNAIRE)
     await disable(identity.deps, disabled.compte.id, par=OPERATEUR)
@@ -117,6 +121,7 @@ async def test_whoever_never_activated_its_account_is_sent_its_invitation_again(
         await owner_of_password_link(identity.deps, "inconnu")
 
 
+@pytest.mark.exigence("ASVS 6.4.1")
 async def test_one_link_used_by_many_at_once_changes_one_password(someone: Titulaire) -> None:
     deps = someone.identity.deps
     await ask_link(deps, someone.personne.courriel)

@@ -83,6 +83,23 @@ async def test_every_page_has_a_title_a_language_and_a_label_for_each_field(iden
             assert all(target in page.ids for described in page.fields.values() for target in described.split())
 
 
+@pytest.mark.exigence("ASVS 6.2.6", "ASVS 6.2.7", "ASVS 6.2.9", "CNIL-2022-100 gestionnaire")
+async def test_passwords_are_masked_and_a_manager_may_fill_them(identity: Identity) -> None:
+    nouveau = NouveauCompte(courriel="nora.champ@ac-creteil.fr", nom="Champ", prenom="Nora")
+    lien = await issue_link(identity.deps, await create_compte(identity.deps, nouveau, par=OPERATEUR))
+    async with open_client(base_url=identity.url) as http:
+        for path, filled_by in (("/connexion", "current-password"), (f"/activation?lien={lien}", "new-password")):
+            fields = re.findall(r'<input id="(?:mot_de_passe|confirmation)"[^>]*>', (await http.get(path)).text)
+            assert fields
+            for field in fields:
+                assert 'type="password"' in field
+                assert f'autocomplete="{filled_by}"' in field
+                # Nothing cuts what a manager made, nor stands in the way of pasting it.
+                assert "maxlength" not in field
+                assert "onpaste" not in field
+
+
+@pytest.mark.exigence("ASVS 7.2.1", "ASVS 7.2.3")
 async def test_the_session_cookie_is_opaque_out_of_reach_of_scripts_and_not_sent_across_sites(
     identity: Identity,
 ) -> None:
@@ -100,6 +117,7 @@ async def test_the_session_cookie_is_opaque_out_of_reach_of_scripts_and_not_sent
     assert await database.sessions.count_documents({"condensat": session[8:51]}) == 0, "kept as its hash only"
 
 
+@pytest.mark.exigence("CNIL-2022-100 transport", "ANSSI canal")
 def test_over_tls_cookies_have_the_host_prefix_and_pages_ask_for_tls(identity: Identity) -> None:
     response = Response()
     Navigateur(identity.deps.trousseau, origin="https://i.example", secure=True).open_session(response, "secret")
@@ -108,6 +126,7 @@ def test_over_tls_cookies_have_the_host_prefix_and_pages_ask_for_tls(identity: I
     assert page.headers["strict-transport-security"].startswith("max-age=63072000")
 
 
+@pytest.mark.exigence("ASVS 7.6.2")
 async def test_a_form_from_elsewhere_is_refused(identity: Identity) -> None:
     someone = await identity.account(GESTIONNAIRE)
     fields = {"courriel": someone.personne.courriel, "mot_de_passe": MOT_DE_PASSE}
@@ -153,6 +172,7 @@ async def test_malformed_and_oversized_forms_are_refused_without_a_failure(ident
         assert (await http.put("/connexion")).status_code == 405
 
 
+@pytest.mark.exigence("ASVS 6.4.1", "CNIL-2022-100 initial", "ANSSI remise")
 async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_not_spoil_it(
     identity: Identity,
 ) -> None:
@@ -179,6 +199,7 @@ async def test_an_account_is_activated_by_its_link_once_and_a_bad_password_does_
             assert (await http.get(path)).status_code == 404
 
 
+@pytest.mark.exigence("ASVS 6.4.1")
 async def test_a_link_is_good_for_72_hours(identity: Identity) -> None:
     nouveau = NouveauCompte(courriel="lou.ferrand@ac-creteil.fr", nom="Ferrand", prenom="Lou")
     lien = await issue_link(identity.deps, await create_compte(identity.deps, nouveau, par=OPERATEUR))

@@ -272,6 +272,7 @@ async def test_a_client_that_was_to_be_told_of_a_sign_out_is_told_after_a_kill(
         await eventually(told, within=60)
 
 
+@pytest.mark.exigence("CNIL-2022-100 journal")
 async def test_no_name_address_code_or_secret_is_in_any_log_or_span(
     processus: Processus, courriels: Courriels, spans: tuple[Spans, str]
 ) -> None:

@@ -24,6 +24,7 @@ ADMINISTRATEUR = RoleTenu(role=Role.ADMIN_NATIONAL)
 SECOURS_DEMANDE = "/connexion/code?moyen=secours"
 
 
+@pytest.mark.exigence("ASVS 6.5.3", "ASVS 6.5.4", "ANSSI generation")
 def test_codes_are_ten_different_ones_that_nobody_misreads() -> None:
     codes = new_codes()
     assert len(set(codes)) == NOMBRE == 10
@@ -101,6 +102,7 @@ async def test_for_an_administrator_a_code_stands_for_the_application_or_for_the
     assert await amr(administrator) == ["pwd", "otp", "recovery"]
 
 
+@pytest.mark.exigence("ASVS 6.5.1")
 @pytest.mark.stack
 async def test_one_code_used_by_many_at_once_signs_one_in(someone: Titulaire) -> None:
     codes = await (await Visite(someone).signed_in()).new_codes()
@@ -112,6 +114,7 @@ async def test_one_code_used_by_many_at_once_signs_one_in(someone: Titulaire) ->
     assert await count_left(someone.identity.deps.database, someone.compte.id) == 9
 
 
+@pytest.mark.exigence("CNIL-2025-019 secours", "ANSSI recouvrement")
 @pytest.mark.stack
 async def test_new_codes_end_the_earlier_ones_and_their_owner_is_told(someone: Titulaire) -> None:
     session = await Visite(someone).signed_in()
@@ -129,6 +132,7 @@ async def test_new_codes_end_the_earlier_ones_and_their_owner_is_told(someone: T
     assert (await lost.recover(newer[0])).is_redirect
 
 
+@pytest.mark.exigence("ASVS 6.5.2")
 @pytest.mark.stack
 async def test_codes_are_shown_once_and_kept_as_fingerprints(someone: Titulaire) -> None:
     session = await Visite(someone).signed_in()
@@ -169,6 +173,7 @@ async def test_guessing_them_is_counted_with_the_other_codes_of_the_account(some
     assert "Trop d'essais" in refused[10]
 
 
+@pytest.mark.exigence("ASVS 7.5.1")
 @pytest.mark.stack
 async def test_they_are_made_by_who_signed_in_within_ten_minutes_and_signing_in_again_leads_back(
     someone: Titulaire,

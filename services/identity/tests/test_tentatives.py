@@ -41,6 +41,7 @@ async def test_tries_of_more_than_ten_minutes_ago_do_not_count(tentatives: Tenta
         assert await take(tentatives, 1, now=NOW + minute * MINUTE) == [None]
 
 
+@pytest.mark.exigence("ASVS 6.3.1", "CNIL-2022-100 restriction")
 async def test_each_lock_is_longer_than_the_one_before_up_to_a_day(tentatives: Tentatives) -> None:
     now, lengths = NOW, []
     for _ in range(9):

@@ -18,6 +18,7 @@ def test_the_codes_are_those_of_the_standard(seconds: int, code: str) -> None:
     assert totp.matching_step(SECRET, code, now=now) == seconds // 30
 
 
+@pytest.mark.exigence("ASVS 6.5.5")
 def test_one_step_before_and_after_is_accepted_and_two_are_not() -> None:
     step = 1111111109 // 30
     accepted = [
@@ -33,6 +34,7 @@ def test_anything_else_is_refused(code: str) -> None:
     assert totp.matching_step(SECRET, code, now=datetime.fromtimestamp(1111111109, UTC)) is None
 
 
+@pytest.mark.exigence("ASVS 6.5.3", "ANSSI generation")
 def test_a_secret_has_160_random_bits_and_shorter_ones_are_known_as_such() -> None:
     assert totp.new_secret() != totp.new_secret()
     assert totp.is_secret(totp.new_secret())

@@ -83,6 +83,7 @@ def test_locks_of_an_address_stay_short_for_a_school_may_share_it() -> None:
     assert [rule.delay(number) // timedelta(minutes=1) for number in range(6)] == [10, 20, 40, 40, 40, 40]
 
 
+@pytest.mark.exigence("ASVS 6.3.1")
 @pytest.mark.stack
 async def test_who_guesses_from_elsewhere_locks_the_account_for_itself_and_not_for_its_owners_known_device(
     identity: Identity,
