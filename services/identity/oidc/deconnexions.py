@@ -54,7 +54,8 @@ class Avertisseur:
         async with open_client(timeout=_TIMEOUT_SECONDS) as http:
             while True:
                 try:
-                    await asyncio.gather(*(self._tell_waiting(http) for _ in range(_AT_ONCE)))
+                    if not await Deconnexions(self.deps.database).is_empty(self.adresses, now=self.deps.clock()):
+                        await asyncio.gather(*(self._tell_waiting(http) for _ in range(_AT_ONCE)))
                 except Exception as error:
                     if not is_away(error):
                         raise

@@ -22,8 +22,16 @@ class Attente:
     collection: str
     bail: timedelta
 
+    async def is_empty(self, *, now: datetime, where: Mapping[str, Any] | None = None) -> bool:
+        """Whether nothing is to be tried now."""
+        waiting = {"essayer_le": {"$lte": now}, **(where or {})}
+        return await self.database[self.collection].find_one(waiting, projection=["_id"]) is None
+
     async def take(self, *, now: datetime, where: Mapping[str, Any] | None = None) -> Document | None:
         """The next row to try, which nobody else takes for a while; None when nothing waits."""
+        # Asked each second, and mostly in vain: a read is answered for less than a write that finds nothing.
+        if await self.is_empty(now=now, where=where):
+            return None
         taken: Document | None = await self.database[self.collection].find_one_and_update(
             {"essayer_le": {"$lte": now}, **(where or {})},
             {"$set": {"essayer_le": now + self.bail}, "$inc": {"essais": 1}},

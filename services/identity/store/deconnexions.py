@@ -65,6 +65,10 @@ class Deconnexions:
 
     database: Database
 
+    async def is_empty(self, clients: Several[str], *, now: datetime) -> bool:
+        """Whether none of these clients is to be told now."""
+        return await self._attente.is_empty(now=now, where={"client": {"$in": list(clients)}})
+
     async def take(self, clients: Several[str], *, now: datetime) -> Deconnexion | None:
         """The next of these clients to tell, which no other process takes for a while; None when nothing waits."""
         row = await self._attente.take(now=now, where={"client": {"$in": list(clients)}})
