@@ -164,9 +164,10 @@ def test_who_has_a_key_or_an_application_is_not_proposed_another(held: Facteur) 
 def test_the_claims_say_which_factors_and_how_many() -> None:
     shown = frozenset({MAIL, PWD, TOTP})
     assert (acr(shown), amr(shown)) == ("3", ("pwd", "otp", "email"))
-    assert amr(frozenset(Facteur)) == ("pwd", "hwk", "mfa", "otp", "email", "sms", "recovery")
+    assert amr(frozenset(Facteur)) == ("pwd", "fed", "hwk", "mfa", "otp", "email", "sms", "recovery")
 
 
+@pytest.mark.exigence("ASVS 6.3.3", "ASVS 6.3.4")
 @given(
     requis=st.sampled_from((2, 3)),
     enroles=st.frozensets(st.sampled_from(MOYENS)),
