@@ -119,7 +119,7 @@ test: $(INSTALLED) ## all tests but the long ones, on the embedded stack
 	python -m infra.local.installation kafka
 	pytest -n 2 -m "not long"
 
-test-long: $(INSTALLED) $(CLIENT) ## the long tests: kill -9, the whole platform
+test-long: $(INSTALLED) $(CLIENT) $(AXE) ## the long tests: kill -9, the whole platform
 	python -m infra.local.installation kafka zipkin keycloak
 	pytest -m long
 
