@@ -1,6 +1,6 @@
 """What the owner of an account is told of the identities it is linked to."""
 
-from services.identity.lettres.lettre import PREVENEZ, Lettre
+from services.identity.lettres.lettre import PAS_VOUS, Lettre
 
 
 def letter_linked(prenom: str, nom: str) -> Lettre:
@@ -10,7 +10,7 @@ def letter_linked(prenom: str, nom: str) -> Lettre:
         prenom=prenom,
         corps=[
             f"L'identité « {nom} » vient d'être liée à votre compte : elle y remplace désormais votre mot de passe.",
-            "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ,
+            PAS_VOUS,
         ],
     )
 
@@ -22,6 +22,6 @@ def letter_unlinked(prenom: str, nom: str) -> Lettre:
         prenom=prenom,
         corps=[
             f"L'identité « {nom} » n'ouvre plus votre compte du site de gestion. Votre mot de passe reste le même.",
-            "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ,
+            PAS_VOUS,
         ],
     )

@@ -1,8 +1,6 @@
 """What the owner of an account is told of it."""
 
-from services.identity.lettres.lettre import PREVENEZ, Lettre, Lien
-
-_PAS_VOUS = "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ
+from services.identity.lettres.lettre import PAS_VOUS, PREVENEZ, Lettre, Lien
 
 
 def password_link(prenom: str, adresse: str) -> Lettre:
@@ -40,7 +38,7 @@ def password_changed(prenom: str) -> Lettre:
         prenom=prenom,
         corps=[
             "Le mot de passe de votre compte vient d'être changé. Les connexions ouvertes ailleurs ont été fermées.",
-            _PAS_VOUS,
+            PAS_VOUS,
         ],
     )
 
@@ -78,7 +76,7 @@ def address_changed(prenom: str) -> Lettre:
         prenom=prenom,
         corps=[
             "Votre compte a maintenant une autre adresse : celle-ci ne sert plus à vous connecter.",
-            _PAS_VOUS,
+            PAS_VOUS,
         ],
     )
 
@@ -88,7 +86,7 @@ def mobile_changed(prenom: str) -> Lettre:
     return Lettre(
         sujet="Votre numéro de mobile a été changé",
         prenom=prenom,
-        corps=["Le numéro de mobile de votre compte vient d'être changé ou retiré.", _PAS_VOUS],
+        corps=["Le numéro de mobile de votre compte vient d'être changé ou retiré.", PAS_VOUS],
     )
 
 
@@ -99,7 +97,7 @@ def application_added(prenom: str) -> Lettre:
         prenom=prenom,
         corps=[
             "Une application de codes vient d'être ajoutée à votre compte. Celle que vous aviez ne sert plus.",
-            _PAS_VOUS,
+            PAS_VOUS,
         ],
     )
 
@@ -109,7 +107,7 @@ def application_removed(prenom: str) -> Lettre:
     return Lettre(
         sujet="Votre application de codes a été retirée",
         prenom=prenom,
-        corps=["L'application de codes de votre compte vient d'être retirée : ses codes ne servent plus.", _PAS_VOUS],
+        corps=["L'application de codes de votre compte vient d'être retirée : ses codes ne servent plus.", PAS_VOUS],
     )
 
 
@@ -118,7 +116,7 @@ def key_added(prenom: str) -> Lettre:
     return Lettre(
         sujet="Une clé d'accès a été ajoutée",
         prenom=prenom,
-        corps=["Une clé d'accès vient d'être ajoutée à votre compte : elle permet de s'y connecter.", _PAS_VOUS],
+        corps=["Une clé d'accès vient d'être ajoutée à votre compte : elle permet de s'y connecter.", PAS_VOUS],
     )
 
 
@@ -129,6 +127,6 @@ def key_removed(prenom: str) -> Lettre:
         prenom=prenom,
         corps=[
             "Une clé d'accès vient d'être retirée de votre compte : elle ne permet plus de s'y connecter.",
-            _PAS_VOUS,
+            PAS_VOUS,
         ],
     )

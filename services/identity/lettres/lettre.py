@@ -21,6 +21,8 @@ class Lien:
 
 PREVENEZ = "Prévenez sans attendre l'administrateur de votre établissement ou votre rectorat."
 """What every notice of something that its reader may not have done ends with."""
+PAS_VOUS = "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ
+"""What a notice of a change ends with that only somebody signed in can have made."""
 
 type Bloc = str | Code | Lien
 """A part of a letter; a text is a paragraph."""

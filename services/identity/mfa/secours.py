@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 
-from services.identity.lettres.lettre import PREVENEZ, Lettre
+from services.identity.lettres.lettre import PAS_VOUS, PREVENEZ, Lettre
 
 NOMBRE = 10
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,7 +33,7 @@ def letter_renewed(prenom: str) -> Lettre:
         prenom=prenom,
         corps=[
             "De nouveaux codes de secours viennent d'être créés pour votre compte. Les précédents ne servent plus.",
-            "Si ce n'est pas vous, quelqu'un est entré dans votre compte. " + PREVENEZ,
+            PAS_VOUS,
         ],
     )
 
