@@ -1,7 +1,7 @@
 """Passkeys: made and forgotten by who is signed in, shown by who signs in (ADR 033)."""
 
 from kit.errors import Refusal
-from services.identity.condensats import condensat, new_secret
+from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.cles_d_acces import NOMBRE_MAXIMAL, Cle, TropDeCles, is_clone, name_key
@@ -12,13 +12,12 @@ from services.identity.mfa import cles_d_acces as cles
 from services.identity.mfa.cles_d_acces import CleInvalide, Geste, Site
 from services.identity.store.cles_d_acces import find_cle, list_cles
 from services.identity.store.comptes import find_compte
-from services.identity.store.connexions import DUREE, Connexion
 from services.identity.store.epreuves import Epreuve, Genre
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_asking, with_account
+from services.identity.usecases.connexion import ConnexionExpiree, EnCours, begin_by_key, find_asking, with_account
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
@@ -237,17 +236,7 @@ async def show_key_alone(deps: Deps, visite: str, answer: str, *, demande: str) 
     except CleRefusee as refus:
         await note_refused(deps, Acte.CONNEXION, refus.code, cible=Partie.of(compte))
         raise
-    secret = new_secret()
-    await deps.connexions.open(
-        Connexion(
-            condensat=condensat(secret),
-            compte=compte.id,
-            demande=demande,
-            expire_le=deps.clock() + DUREE,
-            faits=frozenset({Facteur.CLE, Facteur.VERIFICATION}),
-        )
-    )
-    return secret
+    return await begin_by_key(deps, compte, demande=demande)
 
 
 async def _active(deps: Deps, cle: Cle) -> Compte:

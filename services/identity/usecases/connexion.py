@@ -151,6 +151,12 @@ async def begin_activated(deps: Deps, compte: Compte) -> str:
     return await _begin(deps, compte, demande="", acr=1, appareil=None)
 
 
+async def begin_by_key(deps: Deps, compte: Compte, *, demande: str) -> str:
+    """Begin a sign-in by a key alone that checked who holds it: the secret of its cookie."""
+    shown = frozenset({Facteur.CLE, Facteur.VERIFICATION})
+    return await _begin(deps, compte, demande=demande, acr=1, appareil=None, faits=shown)
+
+
 def _spared(deps: Deps, compte: Compte, known: Appareil, acr: int) -> int:
     """How many factors the known device stands for, here and now; 0 where it does not."""
     lieu, requis = here(deps), max(acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
