@@ -38,8 +38,8 @@ async def _page(
         compte = await owner_of_link(contexte.deps, lien)
     except LienInvalide as invalid:
         return contexte.rendu.error("Lien non valable", invalid.message, status=404)
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
-    response = contexte.rendu.page(
+    return contexte.visit_page(
+        request,
         "activation",
         refus=refus,
         lien=lien,
@@ -48,10 +48,7 @@ async def _page(
         mobile=mobile,
         mobile_obligatoire=is_mandatory(compte.roles),
         longueur=LONGUEUR_MINIMALE,
-        preuve=contexte.navigateur.proof(secret),
     )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
 
 
 async def _take(contexte: Contexte, request: Request) -> Response:

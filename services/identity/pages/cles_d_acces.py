@@ -118,7 +118,7 @@ async def _take(contexte: Contexte, request: Request, secret: str) -> Response:
 
 
 async def _alone_page(contexte: Contexte, request: Request, *, refus: Refusal | None = None) -> Response:
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
+    secret = contexte.navigateur.visit(request)
     demande = request.url.query
     if len(demande) > LONGEST_REQUEST:
         return contexte.rendu.error("Adresse trop longue", "Revenez à l'application d'où vous venez, puis recommencez.")
@@ -126,16 +126,9 @@ async def _alone_page(contexte: Contexte, request: Request, *, refus: Refusal | 
         asked = await ask_any_key(contexte.deps, secret)
     except ClesNonOffertes as missing:
         return contexte.rendu.error("Clés d'accès", missing.message, status=404)
-    response = contexte.rendu.page(
-        "cle_seule",
-        refus=refus,
-        script=True,
-        demande=demande,
-        options=asked,
-        preuve=contexte.navigateur.proof(secret),
+    return contexte.visit_page(
+        request, "cle_seule", visite=secret, refus=refus, script=True, demande=demande, options=asked
     )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
 
 
 async def _take_alone(contexte: Contexte, request: Request) -> Response:

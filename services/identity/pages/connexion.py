@@ -89,9 +89,9 @@ def first_page(
         demande = request.url.query
     if len(demande) > LONGEST_REQUEST:
         return contexte.rendu.error("Adresse trop longue", "Revenez à l'application d'où vous venez, puis recommencez.")
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
     client = contexte.serveur.query_client(request.query_params.get("client_id", ""))
-    response = contexte.rendu.page(
+    return contexte.visit_page(
+        request,
         "connexion",
         refus=refus,
         demande=demande,
@@ -99,10 +99,7 @@ def first_page(
         courriel=courriel,
         cles=contexte.deps.site is not None,
         employeurs=proposed(contexte.deps, courriel, demande),
-        preuve=contexte.navigateur.proof(secret),
     )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
 
 
 async def _begin(contexte: Contexte, request: Request) -> Response:

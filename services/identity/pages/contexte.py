@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from kit.errors import Refusal
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.oidc.serveur import Serveur
@@ -29,6 +31,18 @@ class Contexte:
         """Who is signed in, in this browser."""
         secret = self.navigateur.session(request)
         return None if secret is None else await find_signed_in(self.deps, condensat(secret))
+
+    def visit_page(
+        self, request: Request, gabarit: str, *, visite: str | None = None, refus: Refusal | None = None, **context: Any
+    ) -> Response:
+        """The page of a template whose form is for whoever is not signed in: it proves that it comes from this visit.
+
+        `visite` is the visit's secret, where something was done under it already.
+        """
+        secret = visite or self.navigateur.visit(request)
+        response = self.rendu.page(gabarit, refus=refus, preuve=self.navigateur.proof(secret), **context)
+        self.navigateur.set_connexion(response, secret)
+        return response
 
 
 def see(path: str) -> Response:

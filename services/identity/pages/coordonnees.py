@@ -67,12 +67,7 @@ async def _link_page(contexte: Contexte, request: Request, lien: str, *, refus: 
         _, courriel = await address_of_link(contexte.deps, lien)
     except LienInvalide as invalid:
         return contexte.rendu.error("Lien non valable", invalid.message, status=404)
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
-    response = contexte.rendu.page(
-        "adresse_confirmer", refus=refus, lien=lien, courriel=courriel, preuve=contexte.navigateur.proof(secret)
-    )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
+    return contexte.visit_page(request, "adresse_confirmer", refus=refus, lien=lien, courriel=courriel)
 
 
 async def _validate(contexte: Contexte, request: Request) -> Response:

@@ -28,12 +28,7 @@ async def _show(contexte: Contexte, request: Request) -> Response:
         compte = await owner_of_unlock_link(contexte.deps, lien)
     except LienInvalide as refus:
         return contexte.rendu.error("Lien non valable", refus.message, status=404)
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
-    response = contexte.rendu.page(
-        "deblocage", fait=False, lien=lien, courriel=compte.courriel, preuve=contexte.navigateur.proof(secret)
-    )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
+    return contexte.visit_page(request, "deblocage", fait=False, lien=lien, courriel=compte.courriel)
 
 
 async def _unlock(contexte: Contexte, request: Request) -> Response:

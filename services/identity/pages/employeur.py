@@ -59,7 +59,7 @@ def _demande(request: Request) -> str:
 
 async def _begin(contexte: Contexte, request: Request) -> Response:
     demande = _demande(request)
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
+    secret = contexte.navigateur.visit(request)
     try:
         fournisseur = find_employeur(contexte.deps, request.path_params["id"])
         voulu = await wanted(contexte, request)

@@ -63,9 +63,9 @@ class Navigateur:
     def close_session(self, response: Response) -> None:
         self._forget(response, "session")
 
-    def new_visit(self) -> str:
-        """The secret of a page that begins a sign-in."""
-        return new_secret()
+    def visit(self, request: Request) -> str:
+        """The secret of this browser's visit: that of the sign-in in progress, or a new one."""
+        return self.connexion(request) or new_secret()
 
     def proof(self, secret: str) -> str:
         """What a form carries to prove that it comes from a page given to the holder of this cookie."""

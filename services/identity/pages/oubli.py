@@ -39,10 +39,7 @@ def routes(contexte: Contexte) -> list[Route]:
 
 
 def _ask_page(contexte: Contexte, request: Request, *, refus: Refusal | None = None, courriel: str = "") -> Response:
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
-    response = contexte.rendu.page("oubli", refus=refus, courriel=courriel, preuve=contexte.navigateur.proof(secret))
-    contexte.navigateur.set_connexion(response, secret)
-    return response
+    return contexte.visit_page(request, "oubli", refus=refus, courriel=courriel)
 
 
 async def _send(contexte: Contexte, request: Request) -> Response:
@@ -61,17 +58,9 @@ async def _choose_page(contexte: Contexte, request: Request, lien: str, *, refus
         compte = await owner_of_password_link(contexte.deps, lien)
     except LienInvalide as invalid:
         return contexte.rendu.error("Lien non valable", invalid.message, status=404)
-    secret = contexte.navigateur.connexion(request) or contexte.navigateur.new_visit()
-    response = contexte.rendu.page(
-        "nouveau_mot_de_passe",
-        refus=refus,
-        lien=lien,
-        courriel=compte.courriel,
-        longueur=LONGUEUR_MINIMALE,
-        preuve=contexte.navigateur.proof(secret),
+    return contexte.visit_page(
+        request, "nouveau_mot_de_passe", refus=refus, lien=lien, courriel=compte.courriel, longueur=LONGUEUR_MINIMALE
     )
-    contexte.navigateur.set_connexion(response, secret)
-    return response
 
 
 async def _choose(contexte: Contexte, request: Request) -> Response:
