@@ -2,23 +2,17 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-from aiokafka.admin import AIOKafkaAdminClient
 from ulid import ULID
 
 from kit.auth import service_tokens
-from kit.http import open_client
 from kit.mongo import Database, open_database
-from kit.testing import topics
 from kit.testing.issuer import Issuer
 from kit.testing.serving import free_port, serve
-from kit.testing.waiting import eventually
 from services.eleves.consumers import subscriptions
 from services.eleves.store.work import LAYOUT
 from socle.rubriques import Role
@@ -26,6 +20,7 @@ from socle.testing.calendriers import publish_shipped
 from socle.testing.identite import Identite
 from socle.testing.rights import role
 from socle.topics import topic_of
+from tests.bench.processus import create_topics, serve_process
 from tests.e2e.depots import Frontend
 
 _ACADEMIE = "creteil"
@@ -87,11 +82,11 @@ async def serve_eleves(mongodb_uri: str, kafka: str, folder: Path, *, uai: str) 
         stack.push_async_callback(database.client.drop_database, database.name)
         await LAYOUT.migrate(database)
         await publish_shipped(database, 2025)
-        await _create_topics(kafka, prefix, database)
+        await create_topics(kafka, prefix, _topics(database))
         await stack.enter_async_context(serve(issuer.app(), port=issuer.port))
         await stack.enter_async_context(identite.serve(grpc, keys=keys, caller="eleves"))
         await identite.grant(database, _COMPTE, role(Role.ADMIN_ETABLISSEMENT, uai=uai))
-        process = await stack.enter_async_context(_process(environment, f"http://127.0.0.1:{port}"))
+        process = await stack.enter_async_context(serve_process("eleves", environment, url=f"http://127.0.0.1:{port}"))
         yield Served(
             process=process,
             frontend=Frontend(f"http://127.0.0.1:{port}", issuer.token(sub=_COMPTE)),
@@ -101,38 +96,9 @@ async def serve_eleves(mongodb_uri: str, kafka: str, folder: Path, *, uai: str) 
     database.client.close()
 
 
-async def _create_topics(kafka: str, prefix: str, database: Database) -> None:
+def _topics(database: Database) -> list[str]:
+    """Those that it writes and those that it reads."""
     written = [
         topic_of(_ACADEMIE, name) for name in ("eleves.eleves.v1", "eleves.candidatures.v1", "eleves.accueil.v1")
     ]
-    read = [s.topic for s in subscriptions(database, (_ACADEMIE,))]
-    names = sorted({f"{prefix}{name}{suffix}" for name in (*written, *read) for suffix in ("", ".dlq")})
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await topics.create(admin, names)
-    finally:
-        await admin.close()
-
-
-@asynccontextmanager
-async def _process(environment: dict[str, str], url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.eleves", "servir", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-
-    async def is_ready() -> bool:
-        assert process.returncode is None, "eleves stopped while it started"
-        try:
-            async with open_client() as client:
-                return (await client.get(f"{url}/sante/pret")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        await eventually(is_ready, within=60)
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    return [*written, *(s.topic for s in subscriptions(database, (_ACADEMIE,)))]

@@ -2,26 +2,20 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-from aiokafka.admin import AIOKafkaAdminClient
 from ulid import ULID
 
 from infra.local.connexion import Boite, Navigateur, Personne
 from infra.local.courriels import Boite as BoiteLocale
 from infra.local.courriels import create_app as create_catcher
 from kit.auth import service_tokens
-from kit.http import open_client
 from kit.mongo import open_database
 from kit.settings import Mode
-from kit.testing import topics
 from kit.testing.serving import free_port, serve
-from kit.testing.waiting import eventually
 from kit.vault.sealing import create_local_key
 from services.identity.deps import Deps, make_deps
 from services.identity.mfa.totp import new_secret
@@ -34,6 +28,7 @@ from services.identity.usecases.cles import open_keys
 from services.identity.usecases.comptes import NouveauCompte
 from socle.principal import RoleTenu
 from socle.rubriques import Role
+from tests.bench.processus import create_topics, serve_process
 
 MOT_DE_PASSE = "parapluie cobalt sous la treille"
 _ROLE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
@@ -102,26 +97,19 @@ async def serve_identity(
         deps = make_deps(settings, database, settings.open_vault())
         stack.callback(deps.hasher.close)
         await open_keys(deps, local=True)
-        await _create_topics(kafka, settings.prefixe_topics)
-        processes = [await stack.enter_async_context(_process(settings, port)) for port in ports]
-        catcher = await stack.enter_async_context(serve(create_catcher(BoiteLocale())))
+        await create_topics(kafka, settings.prefixe_topics, TOPICS)
         urls = [f"http://127.0.0.1:{port}" for port in ports]
+        processes = [
+            await stack.enter_async_context(serve_process("identity", _environment(settings, port), url=url))
+            for port, url in zip(ports, urls, strict=True)
+        ]
+        catcher = await stack.enter_async_context(serve(create_catcher(BoiteLocale())))
         yield Served(processes, urls, settings, deps, courriels=catcher.url)
     database.client.close()
 
 
-async def _create_topics(kafka: str, prefix: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        await topics.create(admin, [f"{prefix}{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")])
-    finally:
-        await admin.close()
-
-
-@asynccontextmanager
-async def _process(settings: IdentitySettings, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = os.environ | {
+def _environment(settings: IdentitySettings, port: int) -> dict[str, str]:
+    return os.environ | {
         "MODE": "local",
         "MONGODB_URI": settings.mongodb_uri,
         "KAFKA_BOOTSTRAP_SERVERS": settings.kafka_bootstrap_servers,
@@ -137,22 +125,3 @@ async def _process(settings: IdentitySettings, port: int) -> AsyncIterator[async
         "OTEL_TRACES_EXPORTER": "none",
         "LOG_LEVEL": "ERROR",
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.identity", "servir", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-
-    async def is_ready() -> bool:
-        assert process.returncode is None, "identity stopped while it started"
-        try:
-            async with open_client() as client:
-                return (await client.get(f"http://127.0.0.1:{port}/sante/pret")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        await eventually(is_ready, within=60)
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
