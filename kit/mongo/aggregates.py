@@ -1,4 +1,4 @@
-"""Saving aggregates: with a guard on the version that was read, and with the event that tells the others."""
+"""Saving aggregates: with a guard on the version that was read, and with the events that tell the others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,13 +32,13 @@ class Kind[A: Aggregate]:
     Args:
         document: its fields as stored, without identifier and version.
         aggregate: the aggregate of a stored document.
-        publish: its topic and message; None when nobody is told.
+        publish: what others are told of it, each by a topic and its message; nothing when nobody is.
     """
 
     collection: str
     document: Callable[[A], Document]
     aggregate: Callable[[str, Version, Document], A]
-    publish: Callable[[A], tuple[str, Message]] | None = None
+    publish: Sequence[Callable[[A], tuple[str, Message]]] = ()
 
     def read(self, document: Document) -> A:
         return self.aggregate(document["_id"], Version.from_rank(document["version"]), document)
@@ -69,7 +69,7 @@ class Aggregates[A: Aggregate]:
         return (await self.save_all([aggregate]))[0]
 
     async def save_all(self, aggregates: Sequence[A]) -> list[A]:
-        """Write those that differ from what was read, each with its event; return all at their present versions.
+        """Write those that differ from what was read, each with its events; return all at their present versions.
 
         An unchanged one writes and publishes nothing.
 
@@ -89,8 +89,8 @@ class Aggregates[A: Aggregate]:
             raise _changed()
         for new, _ in changed:
             self._read[new.id] = new
-            if self.kind.publish is not None:
-                topic, message = self.kind.publish(new)
+            for published in self.kind.publish:
+                topic, message = published(new)
                 self.transaction.publish(Event(topic=topic, key=new.id, version=new.version, message=message))
         return saved
 
@@ -116,9 +116,9 @@ class Aggregates[A: Aggregate]:
         if result.deleted_count != 1:
             raise _changed()
         self._read.pop(aggregate.id, None)
-        if self.kind.publish is not None:
-            topic, _ = self.kind.publish(aggregate)
-            version = aggregate.version.next(self.generation)
+        version = aggregate.version.next(self.generation)
+        for published in self.kind.publish:
+            topic, _ = published(aggregate)
             self.transaction.publish(Event(topic=topic, key=aggregate.id, version=version, message=None))
 
     def _next(self, aggregate: A) -> A:

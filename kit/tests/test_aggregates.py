@@ -38,7 +38,7 @@ KIND = Kind(
     collection=CHOSES.name,
     document=lambda chose: {"nom": chose.nom},
     aggregate=lambda key, version, document: Chose(key, document["nom"], version),
-    publish=lambda chose: ("essai.choses.v1", StringValue(value=chose.nom)),
+    publish=(lambda chose: ("essai.choses.v1", StringValue(value=chose.nom)),),
 )
 type Work = Aggregates[Chose]
 

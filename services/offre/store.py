@@ -147,13 +147,13 @@ _ETABLISSEMENT = Kind(
     collection=ETABLISSEMENTS.name,
     document=_etablissement_document,
     aggregate=_etablissement,
-    publish=_publish_etablissement,
+    publish=(_publish_etablissement,),
 )
 _FORMATION = Kind(
     collection=FORMATIONS.name,
     document=_formation_document,
     aggregate=_formation,
-    publish=_publish_formation,
+    publish=(_publish_formation,),
 )
 
 

@@ -150,7 +150,7 @@ def _publish(eleve: Eleve) -> tuple[str, eleves_pb2.Eleve]:
     )
 
 
-ELEVE = Kind(collection=ELEVES.name, document=_document, aggregate=_eleve, publish=_publish)
+ELEVE = Kind(collection=ELEVES.name, document=_document, aggregate=_eleve, publish=(_publish,))
 
 
 class Eleves(Aggregates[Eleve]):

@@ -41,7 +41,7 @@ _CALENDRIER = Kind(
     collection=CALENDRIERS.name,
     document=_document,
     aggregate=_aggregate,
-    publish=lambda held: (TOPIC, to_message(held.calendrier)),
+    publish=(lambda held: (TOPIC, to_message(held.calendrier)),),
 )
 
 
