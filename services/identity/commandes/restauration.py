@@ -15,7 +15,7 @@ from services.identity.commandes.operateur import COMMANDS
 from services.identity.deps import make_deps
 from services.identity.settings import IdentitySettings
 from services.identity.store.audit import TOPIC as SCEAUX
-from services.identity.store.comptes import TOPIC as HABILITATIONS
+from services.identity.store.comptes import HABILITATIONS
 from services.identity.store.work import LAYOUT
 from services.identity.usecases.restauration import Bilan, Publie, begin, finish
 

@@ -1,15 +1,19 @@
 """Accounts, as they are kept and told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from itertools import batched
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kit.mongo import Collection, Database, Document, Index
+from kit.mongo import Collection, Database, Document, Index, Transaction, Transactor
 from kit.mongo.aggregates import Kind
+from kit.outbox import rows
+from kit.outbox.events import Event
 from kit.versions import Version
-from proto.identity.v1 import habilitations_pb2
+from proto.identity.v1 import comptes_pb2, habilitations_pb2
 from services.identity.domain.comptes import Compte, EtatCompte
 from socle.projections.rights_documents import read_droits, read_roles
 from socle.rubriques import Role
@@ -115,13 +119,54 @@ def _timestamp(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
-TOPIC = "identity.habilitations.v1"
+def publie(compte: Compte) -> comptes_pb2.Compte:
+    """What the other services know of an account's life: whether it is in use, and where it serves."""
+    places = {(role.uai, role.academie, role.region_academique) for role in compte.roles}
+    places |= {(droit.uai, None, None) for droit in compte.droits}
+    return comptes_pb2.Compte(
+        compte=compte.id,
+        etat=compte.etat,
+        lieux=[
+            comptes_pb2.Lieu(uai=uai, academie=academie, region_academique=region)
+            for uai, academie, region in sorted((u or "", a or "", r or "") for u, a, r in places)
+            if uai or academie or region
+        ],
+    )
+
+
+_TOGETHER = 200
+HABILITATIONS = "identity.habilitations.v1"
+VIE = "identity.comptes.v1"
+TOPICS = (HABILITATIONS, VIE)
 COMPTE = Kind(
     collection=COMPTES.name,
     document=_document,
     aggregate=_compte,
-    publish=lambda compte: (TOPIC, habilitations(compte)),
+    publish=(lambda compte: (HABILITATIONS, habilitations(compte)), lambda compte: (VIE, publie(compte))),
 )
+
+
+async def tell_lives(database: Database) -> None:
+    """Tell the life of each account as it is; again after a crash, what waits to be sent is not told twice."""
+    transact = Transactor(
+        database=database,
+        work=lambda transaction: transaction,
+        write_outbox=partial(rows.write, source="identity"),
+        committed=lambda: None,
+    )
+    ids = sorted([row["_id"] async for row in database[COMPTES.name].find({}, ["_id"])])
+    for some in batched(ids, _TOGETHER, strict=False):
+
+        async def body(transaction: Transaction, some: Sequence[str] = some) -> None:
+            found = transaction[COMPTES.name].find({"_id": {"$in": list(some)}}, session=transaction.session)
+            comptes = [COMPTE.read(document) for document in await found.to_list(None)]
+            events = [Event(topic=VIE, key=c.id, version=c.version, message=publie(c)) for c in comptes]
+            waiting = await rows.waiting(transaction, events)
+            for event in events:
+                if event not in waiting:
+                    transaction.publish(event)
+
+        await transact(body)
 
 
 async def find_compte(database: Database, id: str) -> Compte | None:

@@ -6,7 +6,7 @@ from functools import partial
 
 from kit.mongo import Database, Transaction, Transactor
 from kit.mongo.aggregates import Aggregates
-from kit.mongo.migrations import Layout
+from kit.mongo.migrations import Layout, Migration
 from kit.mongo.restoring import finish_restoration
 from kit.outbox import rows
 from kit.outbox.events import Event
@@ -19,7 +19,7 @@ from services.identity.store.administrateurs import ADMINISTRATEURS, Administrat
 from services.identity.store.appareils import APPAREILS, Appareils
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.cles_d_acces import CLES, Cles
-from services.identity.store.comptes import COMPTE, COMPTES, TOPIC
+from services.identity.store.comptes import COMPTE, COMPTES, TOPICS, tell_lives
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.deconnexions import DECONNEXIONS
@@ -68,7 +68,8 @@ LAYOUT = Layout(
         *calendrier.COLLECTIONS,
         EXPORTS,
         ADMINISTRATEURS,
-    )
+    ),
+    migrations=(Migration(1, "the life of accounts has a topic of its own: all are told in it", tell_lives),),
 )
 
 
@@ -130,7 +131,7 @@ class Work:
 
     async def tell_gone(self, comptes: Iterable[str], version: Version) -> None:
         """Tell that these accounts, of which the store knows nothing, are gone; once, while that waits to be sent."""
-        events = [Event(topic=TOPIC, key=id, version=version, message=None) for id in comptes]
+        events = [Event(topic=topic, key=id, version=version, message=None) for id in comptes for topic in TOPICS]
         waiting = await rows.waiting(self._transaction, events)
         for event in events:
             if event not in waiting:

@@ -31,7 +31,9 @@ from services.identity.domain.comptes import Compte
 from services.identity.mfa.totp import new_secret
 from services.identity.rpc import CALLERS
 from services.identity.settings import IdentitySettings
+from services.identity.store.work import LAYOUT
 from services.identity.usecases.chargement import CompteDeDemonstration, load_accounts
+from services.identity.usecases.cles import open_keys
 from services.identity.usecases.comptes import NouveauCompte, find_by_address
 from services.identity.usecases.droits import change_compte
 from socle.principal import Droit, RoleTenu
@@ -39,6 +41,7 @@ from socle.rubriques import Role
 
 TOPICS = (
     "identity.habilitations.v1",
+    "identity.comptes.v1",
     "identity.revocations.v1",
     "identity.battements.v1",
     "identity.sceaux.v1",
@@ -197,3 +200,32 @@ async def identity(identity_settings: IdentitySettings, catcher: tuple[int, str]
             await browser.aclose()
         deps.hasher.close()
         database.client.close()
+
+
+@pytest.fixture
+async def alone(identity_settings: IdentitySettings, catcher: tuple[int, str]) -> AsyncIterator[Identity]:
+    """A provider that is not running, whose store and topics no other test has."""
+    prefix, port = f"t{str(ULID()).lower()}", free_port()
+    settings = identity_settings.model_copy(
+        update={
+            "prefixe_topics": f"{prefix}.",
+            "prefixe_bases": f"{prefix}_",
+            "identity_url": f"http://127.0.0.1:{port}",
+            "identity_port": port,
+            "identity_grpc_port": free_port(),
+        }
+    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await admin.start()
+    names = [f"{prefix}.{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")]
+    await create(admin, names)
+    database = open_database(settings.mongodb_uri, f"{prefix}_identity")
+    await LAYOUT.migrate(database)
+    deps = make_deps(settings, database, settings.open_vault())
+    await open_keys(deps, local=True)
+    yield Identity(settings, deps, catcher[1])
+    deps.hasher.close()
+    await admin.delete_topics(names)
+    await admin.close()
+    await database.client.drop_database(database.name)
+    database.client.close()

@@ -7,31 +7,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
-from ulid import ULID
 
 from infra.local.connexion import ConnexionRefusee, Jetons, refresh
 from kit.consumer.messages import Received
 from kit.errors import Unauthenticated
-from kit.mongo import Database, Document, Transactor, open_database
+from kit.mongo import Database, Document, Transactor
 from kit.mongo.restoring import find_restoration
 from kit.outbox import rows
-from kit.testing.serving import free_port, serve
-from kit.testing.topics import create
+from kit.testing.serving import serve
 from kit.testing.waiting import eventually
 from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2
 from services.identity.app import create_app
 from services.identity.commandes.restauration import take_note
-from services.identity.deps import Deps, make_deps
+from services.identity.deps import Deps
 from services.identity.domain.audit import OPERATEUR, Acte, Recherche
 from services.identity.domain.liens import LienInvalide
 from services.identity.mfa.totp import step_at
-from services.identity.settings import IdentitySettings
 from services.identity.store.facteurs import find_facteurs, use_totp_step
 from services.identity.store.secours import count_left
 from services.identity.store.work import LAYOUT, Work
-from services.identity.tests.conftest import MOT_DE_PASSE, TOPICS, Identity, Titulaire, answers
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire, answers
 from services.identity.tests.test_effacement import mail, signed_in
 from services.identity.tests.test_habilitations import read
 from services.identity.usecases.audit import OPERATEUR_LECTEUR
@@ -49,35 +45,6 @@ from socle.rubriques import Role
 pytestmark = pytest.mark.stack
 
 ROLE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940107G")
-
-
-@pytest.fixture
-async def alone(identity_settings: IdentitySettings, catcher: tuple[int, str]) -> AsyncIterator[Identity]:
-    """A provider that is not running, whose store and topics no other test has."""
-    prefix, port = f"t{str(ULID()).lower()}", free_port()
-    settings = identity_settings.model_copy(
-        update={
-            "prefixe_topics": f"{prefix}.",
-            "prefixe_bases": f"{prefix}_",
-            "identity_url": f"http://127.0.0.1:{port}",
-            "identity_port": port,
-            "identity_grpc_port": free_port(),
-        }
-    )
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap_servers)
-    await admin.start()
-    names = [f"{prefix}.{topic}{suffix}" for topic in TOPICS for suffix in ("", ".dlq")]
-    await create(admin, names)
-    database = open_database(settings.mongodb_uri, f"{prefix}_identity")
-    await LAYOUT.migrate(database)
-    deps = make_deps(settings, database, settings.open_vault())
-    await open_keys(deps, local=True)
-    yield Identity(settings, deps, catcher[1])
-    deps.hasher.close()
-    await admin.delete_topics(names)
-    await admin.close()
-    await database.client.drop_database(database.name)
-    database.client.close()
 
 
 @asynccontextmanager
