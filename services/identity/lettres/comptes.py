@@ -100,8 +100,8 @@ def factors_reset(prenom: str) -> Lettre:
         corps=[
             (
                 "L'échelon supérieur vient de retirer de votre compte l'application, les clés d'accès, le numéro de "
-                "portable et les codes de secours qui y étaient enrôlés, et de fermer vos sessions. Votre mot de passe "
-                "reste le même."
+                "portable et les codes de secours qui y étaient enrôlés, d'en délier l'identité de votre employeur, et "
+                "de fermer vos sessions. Votre mot de passe reste le même."
             ),
             (
                 "À votre prochaine connexion, un code vous sera envoyé à cette adresse, puis vous enrôlerez de "

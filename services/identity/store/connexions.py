@@ -250,3 +250,9 @@ class ConnexionsEnCours:
             _in_progress(condensat, now), {"$set": {"utilise_le": now}}, session=self.transaction.session
         )
         return result.modified_count == 1
+
+    async def end_all_of(self, compte: str, *, now: datetime) -> None:
+        """End those of an account, whatever was shown in them."""
+        await self.transaction[CONNEXIONS.name].update_many(
+            {"compte": compte, "utilise_le": None}, {"$set": {"utilise_le": now}}, session=self.transaction.session
+        )

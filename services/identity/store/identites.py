@@ -156,3 +156,7 @@ class Identites:
             {"compte": compte, "employeur": employeur}, session=self.transaction.session
         )
         return result.deleted_count == 1
+
+    async def unlink_all_of(self, compte: str) -> None:
+        """Unlink what the account is linked to, at every employer."""
+        await self.transaction[IDENTITES.name].delete_many({"compte": compte}, session=self.transaction.session)

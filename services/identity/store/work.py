@@ -112,10 +112,12 @@ class Work:
         return frozenset(moyen for moyen, has in held.items() if has)
 
     async def forget_factors(self, compte: str, *, now: datetime) -> None:
-        """Forget all that an account is proved by beside its password and its mailbox."""
+        """Forget all that an account is proved by beside its password and its mailbox, sign-ins in progress included."""
         await self.facteurs.reset(compte)
         await self.cles.remove_all_of(compte)
+        await self.identites.unlink_all_of(compte)
         await self.secours.void([compte], le=now)
+        await self.connexions.end_all_of(compte, now=now)
 
     async def forget(self, compte: str, empreintes: Collection[str]) -> None:
         """Forget all that is kept of an account beside itself and the audit trail, its messages excepted."""

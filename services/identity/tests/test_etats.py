@@ -11,12 +11,13 @@ from services.identity.domain.tentatives import MOTS_DE_PASSE
 from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import find_facteurs
+from services.identity.store.identites import IdentiteLiee, find_identite
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.tests.gestion import acts, done, letters, link_in, new_uai, told
 from services.identity.usecases import etats
 from services.identity.usecases.comptes import activate, fingerprint
-from services.identity.usecases.connexion import check_password
+from services.identity.usecases.connexion import ConnexionExpiree, begin_by_key, check_password, find_in_progress
 from services.identity.usecases.roles import give_role
 from services.identity.usecases.tentatives import TropDEssais
 from socle.principal import PreuveInsuffisante, Principal, RoleTenu
@@ -120,17 +121,24 @@ async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identit
         cree_le=identity.deps.clock(),
     )
 
+    employer = IdentiteLiee(empreinte=new_secret(), compte=user.compte.id, employeur="lycee", liee_le=key.cree_le)
+
     async def enrol(work: Work) -> None:
         await work.cles.add(key)
+        await work.identites.link(employer)
 
     await identity.deps.transact(enrol)
+    begun = await begin_by_key(identity.deps, user.compte, demande="")
     changed = await etats.reset_factors(identity.deps, administrator, user.compte.id)
     assert not await has_cles(identity.deps.database, user.compte.id)
+    assert await find_identite(identity.deps.database, employer.empreinte) is None
+    with pytest.raises(ConnexionExpiree):
+        await find_in_progress(identity.deps, begun)
     assert (changed.mobile, changed.etat) == (None, EtatCompte.ACTIF)
     facteurs = await find_facteurs(identity.deps.database, user.compte.id)
     assert facteurs is not None
     assert (facteurs.totp, facteurs.premiere, len(facteurs.mots_de_passe)) == (None, True, 1)
-    await told(identity, user.personne.courriel, "vient de retirer de votre compte l'application")
+    await told(identity, user.personne.courriel, "d'en délier l'identité de votre employeur")
     # Without the application, by the code that is mailed.
     await user.browser(totp=None).sign_in()
     again = await find_facteurs(identity.deps.database, user.compte.id)
