@@ -5,39 +5,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
-from services.identity.domain.liens import LienInvalide
 from services.identity.domain.mobiles import is_mandatory
 from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE
 from services.identity.pages.connexion import go_on
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
-from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.liens import routes_of_link
 from services.identity.usecases.comptes import activate, owner_of_link
 from services.identity.usecases.connexion import begin_activated, find_in_progress
 
 
 def routes(contexte: Contexte) -> list[Route]:
-    """The page that an activation link opens. Reading it changes nothing: mail scanners open links too."""
-
-    async def show(request: Request) -> Response:
-        return await _page(contexte, request, request.query_params.get("lien", ""))
-
-    async def take(request: Request) -> Response:
-        return await _take(contexte, request)
-
-    return [
-        Route("/activation", show, methods=["GET"]),
-        Route("/activation", take, methods=["POST"]),
-    ]
+    """The page that an activation link opens."""
+    return routes_of_link(contexte, "/activation", _page, _take)
 
 
 async def _page(
     contexte: Contexte, request: Request, lien: str, *, refus: Refusal | None = None, mobile: str = ""
 ) -> Response:
-    try:
-        compte = await owner_of_link(contexte.deps, lien)
-    except LienInvalide as invalid:
-        return contexte.rendu.error("Lien non valable", invalid.message, status=404)
+    compte = await owner_of_link(contexte.deps, lien)
     return contexte.visit_page(
         request,
         "activation",
@@ -51,11 +37,7 @@ async def _page(
     )
 
 
-async def _take(contexte: Contexte, request: Request) -> Response:
-    try:
-        fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
-    except PageExpiree as refus:
-        return contexte.rendu.error("Page expirée", refus.message)
+async def _take(contexte: Contexte, request: Request, fields: dict[str, str]) -> Response:
     lien = fields.get("lien", "")
     try:
         compte = await activate(contexte.deps, lien, chosen_password(fields), mobile=fields.get("mobile", ""))

@@ -5,10 +5,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
-from services.identity.domain.liens import LienInvalide
 from services.identity.pages.compte import done
 from services.identity.pages.contexte import Contexte
-from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.liens import routes_of_link
 from services.identity.pages.personne import act, own, proof, sign_in_again
 from services.identity.pages.suites import ADRESSE
 from services.identity.usecases.coordonnees import (
@@ -24,20 +23,12 @@ _LIEN = "/adresse"
 
 
 def routes(contexte: Contexte) -> list[Route]:
-    """The pages of the address, and the one that the link to a new one opens: reading it changes nothing."""
-
-    async def show(request: Request) -> Response:
-        return await _link_page(contexte, request, request.query_params.get("lien", ""))
-
-    async def take(request: Request) -> Response:
-        return await _validate(contexte, request)
-
+    """The pages of the address, and the one that the link to a new one opens."""
     return [
         Route(ADRESSE, own(contexte, ADRESSE, _page), methods=["GET"]),
         Route(ADRESSE, act(contexte, ADRESSE, _ask, _page), methods=["POST"]),
         Route(f"{ADRESSE}/annulation", act(contexte, ADRESSE, _cancel, _page), methods=["POST"]),
-        Route(_LIEN, show, methods=["GET"]),
-        Route(_LIEN, take, methods=["POST"]),
+        *routes_of_link(contexte, _LIEN, _link_page, _validate),
     ]
 
 
@@ -63,18 +54,11 @@ async def _cancel(contexte: Contexte, connecte: Connecte, _fields: dict[str, str
 
 
 async def _link_page(contexte: Contexte, request: Request, lien: str, *, refus: Refusal | None = None) -> Response:
-    try:
-        _, courriel = await address_of_link(contexte.deps, lien)
-    except LienInvalide as invalid:
-        return contexte.rendu.error("Lien non valable", invalid.message, status=404)
+    _, courriel = await address_of_link(contexte.deps, lien)
     return contexte.visit_page(request, "adresse_confirmer", refus=refus, lien=lien, courriel=courriel)
 
 
-async def _validate(contexte: Contexte, request: Request) -> Response:
-    try:
-        fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
-    except PageExpiree as refus:
-        return contexte.rendu.error("Page expirée", refus.message)
+async def _validate(contexte: Contexte, request: Request, fields: dict[str, str]) -> Response:
     lien = fields.get("lien", "")
     try:
         compte = await validate_address(contexte.deps, lien)

@@ -5,18 +5,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
-from services.identity.domain.liens import LienInvalide
 from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
-from services.identity.pages.navigateur import PageExpiree
+from services.identity.pages.liens import routes_of_link
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link, reset_password
 
 
 def routes(contexte: Contexte) -> list[Route]:
-    """The page that asks for an address, and the one that the link opens. Reading it changes nothing: mail scanners
-    open links too.
-    """
+    """The page that asks for an address, and the one that the link opens."""
 
     async def ask(request: Request) -> Response:
         return _ask_page(contexte, request)
@@ -24,17 +21,10 @@ def routes(contexte: Contexte) -> list[Route]:
     async def send(request: Request) -> Response:
         return await _send(contexte, request)
 
-    async def show(request: Request) -> Response:
-        return await _choose_page(contexte, request, request.query_params.get("lien", ""))
-
-    async def choose(request: Request) -> Response:
-        return await _choose(contexte, request)
-
     return [
         Route("/mot-de-passe-oublie", ask, methods=["GET"]),
         Route("/mot-de-passe-oublie", send, methods=["POST"]),
-        Route("/mot-de-passe", show, methods=["GET"]),
-        Route("/mot-de-passe", choose, methods=["POST"]),
+        *routes_of_link(contexte, "/mot-de-passe", _choose_page, _choose),
     ]
 
 
@@ -54,20 +44,13 @@ async def _send(contexte: Contexte, request: Request) -> Response:
 
 
 async def _choose_page(contexte: Contexte, request: Request, lien: str, *, refus: Refusal | None = None) -> Response:
-    try:
-        compte = await owner_of_password_link(contexte.deps, lien)
-    except LienInvalide as invalid:
-        return contexte.rendu.error("Lien non valable", invalid.message, status=404)
+    compte = await owner_of_password_link(contexte.deps, lien)
     return contexte.visit_page(
         request, "nouveau_mot_de_passe", refus=refus, lien=lien, courriel=compte.courriel, longueur=LONGUEUR_MINIMALE
     )
 
 
-async def _choose(contexte: Contexte, request: Request) -> Response:
-    try:
-        fields = await contexte.navigateur.form(request, contexte.navigateur.connexion(request))
-    except PageExpiree as refus:
-        return contexte.rendu.error("Page expirée", refus.message)
+async def _choose(contexte: Contexte, request: Request, fields: dict[str, str]) -> Response:
     lien = fields.get("lien", "")
     try:
         compte = await reset_password(contexte.deps, lien, chosen_password(fields))
