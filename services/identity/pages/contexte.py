@@ -29,8 +29,8 @@ class Contexte:
 
     async def signed_in(self, request: Request) -> Connecte | None:
         """Who is signed in, in this browser."""
-        secret = self.navigateur.session(request)
-        return None if secret is None else await find_signed_in(self.deps, condensat(secret))
+        secret, navigateur = self.navigateur.session(request), self.navigateur.appareil(request)
+        return None if secret is None else await find_signed_in(self.deps, condensat(secret), navigateur=navigateur)
 
     def visit_page(
         self, request: Request, gabarit: str, *, visite: str | None = None, refus: Refusal | None = None, **context: Any

@@ -10,22 +10,29 @@ import pytest
 from infra.local.connexion import Boite, ConnexionRefusee, Page
 from kit.errors import Refusal, Unauthenticated
 from kit.testing.waiting import eventually
+from services.identity.condensats import new_secret
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
 from services.identity.domain.courriels import CourrielInchange, CourrielPris, CourrielRefuse
 from services.identity.domain.liens import LienInvalide
 from services.identity.domain.mobiles import MobileObligatoire, MobileRefuse, parse_number, require_dispensable
+from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.audit import AUDIT
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import find_facteurs
 from services.identity.store.sessions import SESSIONS
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.tests.visites import Visite, link, mailed, open_directly
+from services.identity.usecases.appareils import device_of
+from services.identity.usecases.applications import replace_application
 from services.identity.usecases.coordonnees import ask_address, validate_address
+from services.identity.usecases.epreuves import CodeInexact
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.mobiles import change_mobile
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link
 from services.identity.usecases.recence import PreuveTropAncienne
+from services.identity.usecases.tentatives import TropDEssais
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
@@ -238,6 +245,25 @@ async def test_an_application_is_replaced_once_the_new_one_showed_its_code(someo
     assert facteurs is not None
     assert facteurs.totp is None
     assert await acts(someone, Acte.APPLICATION_RETIREE) == ["FAITE"]
+
+
+@pytest.mark.stack
+async def test_guesses_from_elsewhere_keep_nobody_out_of_its_own_pages_on_a_known_device(someone: Titulaire) -> None:
+    deps, connecte = someone.identity.deps, await open_directly(someone)
+    for _ in range(SECONDS_FACTEURS.nombre):
+        with pytest.raises(CodeInexact):
+            await replace_application(deps, connecte, "000000")
+    with pytest.raises(TropDEssais):
+        await replace_application(deps, connecte, "000000")
+    browser = new_secret()
+
+    async def proved(work: Work) -> None:
+        device, now = device_of(deps, browser, someone.compte.id), deps.clock()
+        await work.appareils.proved(device, someone.compte.id, "ici", 2, now=now)
+
+    await deps.transact(proved)
+    with pytest.raises(CodeInexact):
+        await replace_application(deps, replace(connecte, navigateur=browser), "000000")
 
 
 @pytest.mark.stack

@@ -26,7 +26,7 @@ from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Facteurs, find_facteurs, replace_hash
 from services.identity.store.secours import count_left
 from services.identity.store.work import Work
-from services.identity.usecases.appareils import device_of, here
+from services.identity.usecases.appareils import device_of, here, known_device
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.comptes import fingerprint
 from services.identity.usecases.jetons import Connecte
@@ -212,14 +212,12 @@ async def complete(
 ) -> str:
     """Begin a sign-in by what a session has shown already: the secret of its cookie. What is missing is asked."""
     compte = connecte.compte
-    device = device_of(deps, navigateur, compte.id)
-    known = await find_appareil(deps.database, device, now=deps.clock())
     return await _begin(
         deps,
         compte,
         demande=demande,
         acr=acr,
-        appareil=None if known is None else device,
+        appareil=await known_device(deps, navigateur, compte.id),
         faits=faits,
         prouve_le=connecte.session.preuve.le,
     )

@@ -9,9 +9,10 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.epreuves import Genre, key
+from services.identity.usecases.appareils import known_device
 from services.identity.usecases.audit import note_refused
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.tentatives import TropDEssais, require_try
+from services.identity.usecases.tentatives import CODE, TropDEssais, require_guess
 
 
 class CodeInexact(Refusal):
@@ -27,19 +28,21 @@ class CodeInexact(Refusal):
 
 @asynccontextmanager
 async def judged(deps: Deps, connecte: Connecte, acte: Acte) -> AsyncIterator[None]:
-    """A code of this person is judged within: counted with all those of its account, and written where it is refused.
+    """A code of this person is judged within: counted as the codes of a sign-in are, apart for a known device, and
+    written where it is refused.
 
     Raises:
         TropDEssais: too many were tried.
     """
     compte = connecte.compte
     try:
-        await require_try(deps, f"second-facteur/{compte.id}", SECONDS_FACTEURS)
+        appareil = await known_device(deps, connecte.navigateur, compte.id)
+        essai = await require_guess(deps, CODE, compte.id, SECONDS_FACTEURS, appareil=appareil)
         yield
     except (CodeInexact, TropDEssais) as refus:
         await note_refused(deps, acte, refus.code, par=Partie.of(compte))
         raise
-    await deps.tentatives.forgive(f"second-facteur/{compte.id}")
+    await essai.succeeded()
 
 
 def purpose(genre: Genre, connecte: Connecte) -> str:

@@ -3,7 +3,7 @@
 Single use is one guarded update of one row; what comes of it is written in the same transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from kit.errors import Refusal
@@ -30,21 +30,26 @@ class DejaUtilise(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Connecte:
-    """A person signed in: its session, and its account as it is now."""
+    """A person signed in: its session, and its account as it is now.
+
+    Args:
+        navigateur: the secret by which its browser is known, if it has one.
+    """
 
     session: Session
     compte: Compte
+    navigateur: str | None = field(default=None, repr=False)
 
 
-async def find_signed_in(deps: Deps, condensat: str) -> Connecte | None:
-    """Who is signed in with the cookie of that hash; None where its session has ended, nobody used it for too long, or
-    its account is disabled.
+async def find_signed_in(deps: Deps, condensat: str, *, navigateur: str | None = None) -> Connecte | None:
+    """Who is signed in with the cookie of that hash, in a browser that is known by `navigateur`; None where its session
+    has ended, nobody used it for too long, or its account is disabled.
     """
     session = await find_session(deps.database, condensat)
     if session is None or not session.is_alive(deps.clock()) or await _is_idle(deps, session):
         return None
     compte = await find_compte(deps.database, session.compte)
-    return Connecte(session, compte) if compte is not None and compte.actif else None
+    return Connecte(session, compte, navigateur) if compte is not None and compte.actif else None
 
 
 async def _is_idle(deps: Deps, session: Session) -> bool:
