@@ -86,6 +86,21 @@ PROFILS = {
 }
 
 
+class Motif(StrEnum):
+    """Why a colleague's right was not copied."""
+
+    NON_DETENU = "NON_DETENU"
+    DEJA_DETENU_AUTREMENT = "DEJA_DETENU_AUTREMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class NonCopie:
+    """A colleague's right that was not copied, and why."""
+
+    droit: Droit
+    motif: Motif
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Don:
     """What is given at once: rights, and roles."""
@@ -152,11 +167,21 @@ def adds_to(held: Compte, droit: Droit) -> bool:
 
     An account holds one right on one thing: given many at once, none takes the place of a better one.
     """
-    return droit not in held.droits and all(
-        droit.niveau >= same.niveau and _lasts(droit.jusqu_au, same.jusqu_au)
-        for same in held.droits
-        if (same.uai, same.rubrique, same.formation) == (droit.uai, droit.rubrique, droit.formation)
-    )
+    return droit not in held.droits and all(_exceeds(droit, same) for same in _on_the_same(held, droit))
+
+
+def is_within(held: Compte, droit: Droit) -> bool:
+    """Whether the account holds as much on the same thing already, for as long."""
+    return any(_exceeds(same, droit) for same in _on_the_same(held, droit))
+
+
+def _on_the_same(held: Compte, droit: Droit) -> Iterable[Droit]:
+    thing = (droit.uai, droit.rubrique, droit.formation)
+    return (same for same in held.droits if (same.uai, same.rubrique, same.formation) == thing)
+
+
+def _exceeds(one: Droit, other: Droit) -> bool:
+    return one.niveau >= other.niveau and _lasts(one.jusqu_au, other.jusqu_au)
 
 
 def _lasts(one: datetime | None, other: datetime | None) -> bool:

@@ -1,15 +1,23 @@
 """Giving many rights at once."""
 
 from datetime import datetime
+from typing import Self
 
 import strawberry
 
 from kit.graphql.refusals import Refus, refusals
-from services.identity.domain.profils import Profil
+from services.identity.domain.profils import Motif, NonCopie, Profil
 from services.identity.schema.types import Compte, Droit, Info
 from services.identity.usecases.profils import Attribution, Modele, copy_rights, give_profile
 
 strawberry.enum(Profil, name="Profil", description="Ensemble de droits prêt à donner, selon ce que fait la personne.")
+strawberry.enum(
+    Motif,
+    name="MotifNonCopie",
+    description="Pourquoi un droit n'est pas copié : `NON_DETENU` si l'on ne le détient pas soi-même ; "
+    "`DEJA_DETENU_AUTREMENT` si le compte a déjà, sur la même chose, un niveau plus haut ou une fin plus lointaine : "
+    "la copie l'abaisserait ou le raccourcirait.",
+)
 
 
 @strawberry.input(description="Le profil à donner, en plus de ce que le compte détient.")
@@ -44,11 +52,21 @@ class CopierDroitsInput:
     )
 
 
+@strawberry.type(description="Un droit du collègue qui n'a pas été copié.")
+class DroitNonCopie:
+    droit: Droit = strawberry.field(description="Le droit, comme il aurait été donné.")
+    motif: Motif = strawberry.field(description="Pourquoi il ne l'a pas été.")
+
+    @classmethod
+    def of(cls, non_copie: NonCopie) -> Self:
+        return cls(droit=Droit.of(non_copie.droit), motif=non_copie.motif)
+
+
 @strawberry.type(description="Ce qu'est devenu le compte, ou ce qui a empêché de lui copier ces droits.")
 class CopierDroitsPayload:
     compte: Compte | None = strawberry.field(description="Le compte ; absent si l'opération est refusée.")
-    non_copies: list[Droit] = strawberry.field(
-        description="Les droits du collègue qui n'ont pas été copiés : on ne les détient pas soi-même."
+    non_copies: list[DroitNonCopie] = strawberry.field(
+        description="Les droits du collègue que le compte n'a toujours pas, et pourquoi."
     )
     refus: list[Refus] = strawberry.field(description="Ce qui a empêché l'opération ; vide si elle est faite.")
 
@@ -80,6 +98,6 @@ class Profils:
         modele = Modele(de=entree.de, vers=entree.vers, uai=entree.uai, jusqu_au=entree.jusqu_au)
         with refusals() as refus:
             copie = await copy_rights(info.context.deps, info.context.principal, modele)
-            left = [Droit.of(droit) for droit in copie.non_copies]
+            left = [DroitNonCopie.of(one) for one in copie.non_copies]
             return CopierDroitsPayload(compte=await Compte.seen(info, copie.compte), non_copies=left, refus=[])
         return CopierDroitsPayload(compte=None, non_copies=[], refus=refus)

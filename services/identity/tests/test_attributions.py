@@ -1,10 +1,13 @@
 """Giving a profile, and what a colleague holds, over the real store (issue 4)."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from kit.errors import Forbidden, NotFound
 from services.identity.domain.comptes import DroitInvalide
-from services.identity.domain.profils import Profil
+from services.identity.domain.profils import Motif, NonCopie, Profil
 from services.identity.policy import DroitNonDetenu
 from services.identity.store.comptes import find_compte
 from services.identity.tests.conftest import Identity
@@ -62,7 +65,7 @@ async def test_the_rights_of_a_colleague_are_copied_as_far_as_they_are_held_and_
     colleague, user = await identity.account(droits=[notes, siecle]), await identity.account(droits=[notes])
     manager = await acts(identity, await identity.account(droits=[users, notes]))
     copie = await copy_rights(identity.deps, manager, Modele(de=colleague.compte.id, vers=user.compte.id, uai=uai))
-    assert copie.non_copies == [siecle]
+    assert copie.non_copies == [NonCopie(siecle, Motif.NON_DETENU)]
     assert copie.compte.droits == (notes,)
     administrator = await acts(identity, await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai)))
     copie = await copy_rights(
@@ -73,6 +76,22 @@ async def test_the_rights_of_a_colleague_are_copied_as_far_as_they_are_held_and_
     past = Modele(de=colleague.compte.id, vers=manager.compte, uai=uai, jusqu_au=identity.deps.clock())
     with pytest.raises(DroitInvalide):
         await copy_rights(identity.deps, administrator, past)
+
+
+async def test_a_right_that_would_lower_or_shorten_another_is_not_copied_and_that_is_told(identity: Identity) -> None:
+    uai = await new_uai(identity)
+    until = identity.deps.clock().replace(microsecond=0) + timedelta(days=30)
+    lower, within = (
+        Droit(uai=uai, rubrique=rubrique, niveau=Niveau.LECTURE) for rubrique in (Rubrique.NOTES, Rubrique.SIECLE)
+    )
+    higher = replace(lower, niveau=Niveau.ECRITURE, jusqu_au=until)
+    colleague = await identity.account(droits=[lower, within])
+    user = await identity.account(droits=[higher, replace(within, niveau=Niveau.ECRITURE)])
+    administrator = await acts(identity, await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai)))
+    modele = Modele(de=colleague.compte.id, vers=user.compte.id, uai=uai)
+    copie = await copy_rights(identity.deps, administrator, modele)
+    assert copie.non_copies == [NonCopie(lower, Motif.DEJA_DETENU_AUTREMENT)]
+    assert copie.compte.droits == user.compte.droits
 
 
 async def test_nothing_is_copied_from_or_to_who_is_not_managed(identity: Identity) -> None:

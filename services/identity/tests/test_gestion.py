@@ -19,7 +19,7 @@ DONNER = f"mutation($e: DonnerRoleInput!) {{ r: donnerRole(entree: $e) {{ {_COMP
 RETIRER = f"mutation($e: RetirerRoleInput!) {{ r: retirerRole(entree: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
 PROFIL = f"mutation($e: DonnerProfilInput!) {{ r: donnerProfil(entree: $e) {{ {_COMPTE} refus {{ code champ }} }} }}"
 COPIER = f"""mutation($e: CopierDroitsInput!) {{
-  r: copierDroits(entree: $e) {{ {_COMPTE} nonCopies {{ rubrique }} refus {{ code champ }} }} }}"""
+  r: copierDroits(entree: $e) {{ {_COMPTE} nonCopies {{ motif droit {{ rubrique }} }} refus {{ code champ }} }} }}"""
 MATRICE = """query($e: ID!) { r: matriceDroits(uai: $e, first: 10) { totalCount edges { node {
   compte { id etat } cases { rubrique niveau parRole jusquAu formations { formation { id } niveau } } } } } }"""
 SUPPRIMER = "mutation($e: ID!) { r: supprimerCompte(compte: $e) { supprime refus { code champ } } }"

@@ -9,7 +9,15 @@ from services.identity.deps import Deps
 from services.identity.domain import profils
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
-from services.identity.domain.profils import Profil, adds_to, contents, rights_to_copy
+from services.identity.domain.profils import (
+    Motif,
+    NonCopie,
+    Profil,
+    adds_to,
+    contents,
+    is_within,
+    rights_to_copy,
+)
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.changement import lieu_of, save_change, sensitive
@@ -72,10 +80,10 @@ async def give_profile(deps: Deps, principal: Principal | None, attribution: Att
 
 @dataclass(frozen=True, slots=True)
 class Copie:
-    """What became of the account, and the rights of the colleague that whoever asked could not give."""
+    """What became of the account, and the rights of the colleague that it neither had nor was given."""
 
     compte: Compte
-    non_copies: Sequence[Droit]
+    non_copies: Sequence[NonCopie]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +121,17 @@ async def copy_rights(deps: Deps, principal: Principal | None, modele: Modele) -
             de, held = await load(work, modele.de), await load(work, modele.vers)
             for compte in (de, held):
                 policy.require_manage(giver, lieu, compte, now=now)
-            changed, left, given = held, list[Droit](), list[Droit]()
+            changed, left, given = held, list[NonCopie](), list[Droit]()
             for droit in rights_to_copy(de, uai, now=now, jusqu_au=jusqu_au):
+                if is_within(held, droit):
+                    continue
                 if not adds_to(held, droit):
+                    left.append(NonCopie(droit, Motif.DEJA_DETENU_AUTREMENT))
                     continue
                 try:
                     policy.require_give(giver, droit, lieu, held, now=now)
                 except policy.DroitNonDetenu:
-                    left.append(droit)
+                    left.append(NonCopie(droit, Motif.NON_DETENU))
                     continue
                 changed = changed.give_right(droit, now=now)
                 given.append(droit)
