@@ -27,10 +27,12 @@ COLONNES = (
     "Adresse IP",
     "Ligne",
 )
-_ACTES = {
+_ACTES: dict[str, str] = {
     Acte.CONNEXION: "Connexion",
     Acte.DECONNEXION: "Déconnexion",
     Acte.JETON_REUTILISE: "Jeton utilisé deux fois",
+    Acte.MACHINE_CONNECTEE: "Machine connectée",
+    Acte.CLE_DE_SIGNATURE_CHANGEE: "Clé de signature changée",
     Acte.COMPTE_CREE: "Compte créé",
     Acte.COMPTE_ACTIVE: "Compte activé",
     Acte.COMPTE_DESACTIVE: "Compte désactivé",
@@ -72,7 +74,7 @@ def _cells(lue: LigneLue) -> Sequence[str]:
     ligne = lue.ligne
     return (
         f"{ligne.le.astimezone(_PARIS):%Y-%m-%d %H:%M:%S}",
-        _ACTES[ligne.acte],
+        _ACTES.get(ligne.acte, ligne.acte),
         _ISSUES[ligne.issue],
         ligne.motif or "",
         ligne.acteur or "",

@@ -64,8 +64,13 @@ class Acte(StrEnum):
     AUDIT_EXPORTE = "AUDIT_EXPORTE"
 
 
+def read_acte(nom: str) -> Acte | str:
+    """The act of that name; the name alone of one that only a newer release knows, running beside this one."""
+    return Acte(nom) if nom in Acte else nom
+
+
 class Issue(StrEnum):
-    """How it ended."""
+    """How it ended: there is no third way."""
 
     FAITE = "FAITE"
     REFUSEE = "REFUSEE"
@@ -139,6 +144,7 @@ class LigneAudit:
         id: sortable by time.
         acteur: the account that acted, `OPERATEUR.id`, `PLATEFORME.id`, or None for who has proved nothing.
         cible: the account that it was about.
+        acte: by its name alone, where only a newer release knows it.
         niveau: of the highest of these accounts; the level above reads the line.
         motif: the code of the refusal.
         detail: of what was done, in words of the platform: a rubric, a level, factors.
@@ -147,7 +153,7 @@ class LigneAudit:
 
     id: str
     le: datetime
-    acte: Acte
+    acte: Acte | str
     issue: Issue
     niveau: Niveau
     lieux: Lieux = field(default_factory=Lieux)

@@ -32,7 +32,11 @@ class PrecisionJournal:
 class LigneJournal:
     id: strawberry.ID = strawberry.field(description="Identifiant opaque, qui se range dans l'ordre des dates.")
     date: datetime = strawberry.field(description="Quand.")
-    acte: domain.Acte = strawberry.field(description="Ce qui a été fait, ou refusé.")
+    acte: domain.Acte | None = strawberry.field(
+        description="Ce qui a été fait, ou refusé ; absent d'un acte qu'une version plus récente vient d'apporter : "
+        "`nomActe` le dit."
+    )
+    nom_acte: str = strawberry.field(description="Le nom de cet acte, que cette version le connaisse ou non.")
     issue: domain.Issue = strawberry.field(description="Comment cela s'est terminé.")
     motif: str | None = strawberry.field(description="Le code du refus ; absent si c'est fait.")
     acteur_id: str | None = strawberry.field(
@@ -61,7 +65,8 @@ class LigneJournal:
         return cls(
             id=strawberry.ID(ligne.id),
             date=ligne.le,
-            acte=ligne.acte,
+            acte=ligne.acte if isinstance(ligne.acte, domain.Acte) else None,
+            nom_acte=str(ligne.acte),
             issue=ligne.issue,
             motif=ligne.motif,
             acteur_id=ligne.acteur,

@@ -13,7 +13,6 @@ from kit.versions import Version
 from proto.identity.v1 import audit_pb2
 from services.identity.condensats import new_secret
 from services.identity.domain.audit import (
-    Acte,
     Adresse,
     Issue,
     Lecture,
@@ -23,6 +22,7 @@ from services.identity.domain.audit import (
     Recherche,
     Sceau,
     engage,
+    read_acte,
     seal,
 )
 
@@ -103,7 +103,7 @@ def _ligne(document: Document) -> LigneAudit:
     return LigneAudit(
         id=document["_id"],
         le=document["le"],
-        acte=Acte(document["acte"]),
+        acte=read_acte(document["acte"]),
         issue=Issue(document["issue"]),
         niveau=Niveau(document["niveau"]),
         lieux=Lieux(uais=frozenset(document["uais"]), academies=frozenset(document["academies"])),

@@ -29,7 +29,7 @@ ICI, AILLEURS = "0940108H", "0940109J"
 JOURNAL = """query($uai: ID, $compte: ID, $acte: ActeJournal, $first: Int! = 20, $after: String) {
   journal(uai: $uai, compte: $compte, acte: $acte, first: $first, after: $after) {
     totalCount pageInfo { hasNextPage endCursor }
-    edges { node { date acte issue motif acteurId acteur { nom } cibleId cible { nom } adresse academies
+    edges { node { date acte nomActe issue motif acteurId acteur { nom } cibleId cible { nom } adresse academies
       detail { nom valeur } etablissements { uai } } } } }"""
 EXPORTER = """mutation($entree: DemanderExportJournalInput!) {
   demanderExportJournal(entree: $entree) { export { url expireLe } refus { code champ } } }"""
@@ -156,13 +156,13 @@ def test_a_workbook_can_hold_as_many_lines_as_an_export_may_have() -> None:
     assert LIGNES < 1_048_576
 
 
-async def lines(motif: str, count: int = 1) -> AsyncIterator[LigneLue]:
+async def lines(motif: str, count: int = 1, acte: Acte | str = Acte.CONNEXION) -> AsyncIterator[LigneLue]:
     for n in range(count):
         yield LigneLue(
             LigneAudit(
                 id=f"{n}",
                 le=datetime(2025, 1, 15, 8, 0, tzinfo=UTC),
-                acte=Acte.CONNEXION,
+                acte=acte,
                 issue=Issue.REFUSEE,
                 niveau=Niveau.UTILISATEUR,
                 motif=motif,
@@ -180,6 +180,21 @@ async def test_no_cell_of_an_export_is_computed(motif: str) -> None:
     assert await write_xlsx(lines(motif), workbook) == 1
     cell = load_workbook(workbook).worksheets[0]["D2"]
     assert cell.data_type == "s"
+
+
+async def written_act(acte: Acte | str) -> str:
+    file = io.BytesIO()
+    await write_csv(lines("X", acte=acte), file)
+    return list(csv.reader(io.StringIO(file.getvalue().decode("utf-8-sig")), delimiter=";"))[1][1]
+
+
+@pytest.mark.parametrize("acte", Acte)
+async def test_every_act_is_written_in_words(acte: Acte) -> None:
+    assert await written_act(acte) not in Acte
+
+
+async def test_an_act_that_only_a_newer_release_knows_is_written_by_its_name() -> None:
+    assert await written_act("ACTE_A_VENIR") == "ACTE_A_VENIR"
 
 
 async def test_every_line_is_written_once_however_many_there_are() -> None:

@@ -10,9 +10,11 @@ from ulid import ULID
 from kit.errors import Forbidden, Refusal
 from kit.testing.waiting import eventually
 from services.identity.commandes.audit import read_published
-from services.identity.domain.audit import OPERATEUR, Acte, Defaut, Issue, LigneAudit, Recherche
+from services.identity.domain.audit import OPERATEUR, Acte, Defaut, Issue, LigneAudit, Recherche, read_acte
+from services.identity.domain.audit import Niveau as Echelon
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
 from services.identity.store.etablissements import ETABLISSEMENTS
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.audit import OPERATEUR_LECTEUR, LigneLue, export, read, reader, seal, verify
 from services.identity.usecases.comptes import disable
@@ -61,7 +63,7 @@ async def lines(identity: Identity, who: Titulaire) -> Sequence[LigneAudit]:
     return [lue.ligne for lue in page.rows]
 
 
-async def acts(identity: Identity, who: Titulaire) -> list[tuple[Acte, Issue, str | None]]:
+async def acts(identity: Identity, who: Titulaire) -> list[tuple[Acte | str, Issue, str | None]]:
     return [(ligne.acte, ligne.issue, ligne.motif) for ligne in reversed(await lines(identity, who))]
 
 
@@ -203,6 +205,29 @@ async def sealed(identity: Identity) -> None:
         return await identity.deps.database[AUDIT.name].count_documents({"sceau": None}) == 0
 
     await eventually(all_sealed)
+
+
+async def test_a_line_of_an_act_that_only_a_newer_release_knows_is_sealed_read_and_sound(identity: Identity) -> None:
+    someone = await identity.account(gestionnaire())
+    line = LigneAudit(
+        id=str(ULID()),
+        le=identity.deps.clock(),
+        acte=read_acte("ACTE_A_VENIR"),
+        issue=Issue.FAITE,
+        niveau=Echelon.UTILISATEUR,
+        acteur=someone.compte.id,
+    )
+
+    async def body(work: Work) -> None:
+        await work.audit.append(line, adresse=None)
+
+    await identity.deps.transact(body)
+    await sealed(identity)
+    assert (await lines(identity, someone))[0] == line
+    row = await identity.deps.database[AUDIT.name].find_one({"_id": line.id})
+    assert row is not None
+    found = await verify(identity.deps, [])
+    assert row["sceau"] not in {anomalie.numero for anomalie in found.anomalies}
 
 
 async def test_what_is_written_is_sealed_within_seconds_and_a_change_behind_our_back_is_found(
