@@ -103,8 +103,9 @@ async def unlock(deps: Deps, principal: Principal | None, id: str) -> Compte:
 async def reset_factors(deps: Deps, principal: Principal | None, id: str) -> Compte:
     """Forget all that an account is proved by beside its password and its mailbox: its owner has lost a factor.
 
-    An employer's identity is unlinked too: it stands for the password. Its sessions end everywhere, and its owner is always told (issue 4). At its next sign-in a code is e-mailed, then
-    what its roles ask for is enrolled again.
+    An employer's identity is unlinked too: it stands for the password. Sessions and sign-ins end everywhere, and the
+    owner is always told (issue 4). At its next sign-in a code is e-mailed, then what its roles ask for is enrolled
+    again.
 
     Raises:
         Unauthenticated, Forbidden, PreuveInsuffisante: who asks is not above that account.
