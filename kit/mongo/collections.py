@@ -45,6 +45,7 @@ class Collection:
     Args:
         required: the fields every document has, with their BSON types.
         optional: further fields, with theirs. Others are refused by the store.
+        serves_until: of what serves once, or until it is ended: the field that is null till then, and a date after.
         purpose: what the data are for.
         readers: who reads them.
         kept: for how long.
@@ -53,10 +54,15 @@ class Collection:
     name: str
     required: Mapping[str, str | Sequence[str]]
     optional: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    serves_until: str | None = None
     indexes: Sequence[Index] = ()
     purpose: str
     readers: str
     kept: str
+
+    def __post_init__(self) -> None:
+        if self.serves_until is not None and self.required.get(self.serves_until) != ["date", "null"]:
+            raise ValueError(f"{self.name}: {self.serves_until} is a required field, a date or null")
 
     def validator(self) -> Document:
         fields = {**self.required, **self.optional}

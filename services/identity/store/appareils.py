@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from services.identity.domain.appareils import DUREE, PAR_COMPTE, Appareil, Passage
-from services.identity.store.usage_unique import EXPIRATION
+from services.identity.store.usage_unique import EXPIRATION, FIN_LE
 
 APPAREILS = Collection(
     name="appareils",
@@ -18,6 +18,7 @@ APPAREILS = Collection(
         "fin_le": ["date", "null"],
     },
     indexes=(Index(keys={"compte": 1}), EXPIRATION),
+    serves_until=FIN_LE,
     purpose="reconnaître les navigateurs où la personne s'est déjà connectée ; ni cookie ni adresse IP en clair",
     readers="identity",
     kept="un jour après la fin de leur reconnaissance, 90 jours après la dernière preuve complète",

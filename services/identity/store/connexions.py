@@ -9,6 +9,7 @@ from pymongo import ReturnDocument
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.vault.sealing import Sealed
 from services.identity.domain.facteurs import Facteur
+from services.identity.store.usage_unique import UTILISE_LE
 
 CONNEXIONS = Collection(
     name="connexions",
@@ -32,6 +33,7 @@ CONNEXIONS = Collection(
         "mobile_decline": "bool",
     },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
+    serves_until=UTILISE_LE,
     purpose="mener une connexion du mot de passe au second facteur",
     readers="identity",
     kept="quinze minutes",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from kit.mongo import Collection, Database, Index, Transaction
 from kit.vault.sealing import Sealed
-from services.identity.store.usage_unique import use
+from services.identity.store.usage_unique import UTILISE_LE, use
 
 DEMANDES = Collection(
     name="demandes",
@@ -17,6 +17,7 @@ DEMANDES = Collection(
         "utilise_le": ["date", "null"],
     },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)),),
+    serves_until=UTILISE_LE,
     purpose="demandes de connexion déposées par les applications, chiffrées : l'adresse suggérée n'y est pas en clair",
     readers="identity",
     kept="une minute, ou le temps d'une connexion",
@@ -83,4 +84,4 @@ class Demandes:
 
     async def use(self, condensat: str, *, now: datetime) -> bool:
         """Use the request; False when it is no longer, or was used before."""
-        return await use(self.transaction, DEMANDES.name, condensat, now=now) is not None
+        return await use(self.transaction, DEMANDES, condensat, now=now) is not None

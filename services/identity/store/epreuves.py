@@ -9,6 +9,7 @@ from pymongo import ReturnDocument
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.vault.sealing import Sealed
 from services.identity.condensats import condensat
+from services.identity.store.usage_unique import UTILISE_LE
 
 EPREUVES = Collection(
     name="epreuves",
@@ -21,6 +22,7 @@ EPREUVES = Collection(
         "utilise_le": ["date", "null"],
     },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
+    serves_until=UTILISE_LE,
     purpose="attendre le code ou le geste qui prouve un numéro, une application ou une clé d'accès ; "
     "le numéro et le secret proposés y sont chiffrés",
     readers="identity",

@@ -6,7 +6,7 @@ from datetime import datetime
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from services.identity.domain.audit import Acte, Issue, Recherche
 from services.identity.domain.exports import Export, Format
-from services.identity.store.usage_unique import EXPIRATION, use
+from services.identity.store.usage_unique import EXPIRATION, UTILISE_LE, use
 
 EXPORTS = Collection(
     name="exports",
@@ -19,6 +19,7 @@ EXPORTS = Collection(
         "utilise_le": ["date", "null"],
     },
     indexes=(EXPIRATION, Index(keys={"compte": 1})),
+    serves_until=UTILISE_LE,
     purpose="exports du journal demandés, et ce qu'ils cherchent ; le fichier lui-même n'est pas gardé",
     readers="identity",
     kept="un jour après leurs dix minutes de validité",
@@ -97,4 +98,4 @@ class Exports:
 
     async def use(self, id: str, *, now: datetime) -> bool:
         """Fetch it; False when it is no longer, or was fetched before."""
-        return await use(self.transaction, EXPORTS.name, id, now=now) is not None
+        return await use(self.transaction, EXPORTS, id, now=now) is not None

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from services.identity.domain.employeurs import But, Fraicheur
-from services.identity.store.usage_unique import EXPIRATION, use
+from services.identity.store.usage_unique import EXPIRATION, UTILISE_LE, use
 
 IDENTITES = Collection(
     name="identites",
@@ -34,6 +34,7 @@ DEMANDES_EMPLOYEUR = Collection(
     },
     optional={"compte": "string"},
     indexes=(EXPIRATION, Index(keys={"compte": 1}, where={"compte": {"$exists": True}})),
+    serves_until=UTILISE_LE,
     purpose="reconnaître le retour d'un employeur, pour le navigateur qui en est parti et une seule fois",
     readers="identity",
     kept="un jour après les dix minutes de leur validité",
@@ -134,7 +135,7 @@ class Identites:
 
     async def answered(self, condensat: str, *, now: datetime) -> DemandeEmployeur | None:
         """Use what was asked; None when nothing was, when that has expired, or was answered before."""
-        row = await use(self.transaction, DEMANDES_EMPLOYEUR.name, condensat, now=now)
+        row = await use(self.transaction, DEMANDES_EMPLOYEUR, condensat, now=now)
         return None if row is None else _demande(row)
 
     async def link(self, identite: IdentiteLiee) -> bool:

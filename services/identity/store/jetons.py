@@ -7,7 +7,7 @@ from datetime import datetime
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from services.identity.domain.sessions import CodeEmis, JetonEmis
 from services.identity.store.sessions import PREUVE_EPARGNEE, preuve_document, read_preuve
-from services.identity.store.usage_unique import EXPIRATION, use
+from services.identity.store.usage_unique import EXPIRATION, UTILISE_LE, use
 
 CODES = Collection(
     name="codes",
@@ -28,6 +28,7 @@ CODES = Collection(
     },
     optional=PREUVE_EPARGNEE,
     indexes=(EXPIRATION,),
+    serves_until=UTILISE_LE,
     purpose="codes d'autorisation, par leur condensat",
     readers="identity",
     kept="un jour après leur minute de validité, pour reconnaître un second usage",
@@ -36,6 +37,7 @@ JETONS = Collection(
     name="jetons",
     required={"famille": "string", "expire_le": "date", "utilise_le": ["date", "null"]},
     indexes=(EXPIRATION, Index(keys={"famille": 1})),
+    serves_until=UTILISE_LE,
     purpose="jetons de rafraîchissement, par leur condensat",
     readers="identity",
     kept="un jour après la fin de leur session, pour reconnaître un second usage",
@@ -110,7 +112,7 @@ class Codes:
 
     async def use(self, condensat: str, *, famille: str, now: datetime) -> bool:
         """Use the code, for the tokens of `famille`; False when it is no longer, or was used before."""
-        return await use(self.transaction, CODES.name, condensat, now=now, famille=famille) is not None
+        return await use(self.transaction, CODES, condensat, now=now, famille=famille) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +129,4 @@ class Jetons:
 
     async def use(self, condensat: str, *, now: datetime) -> bool:
         """Use the token; False when it is no longer, or was used before."""
-        return await use(self.transaction, JETONS.name, condensat, now=now) is not None
+        return await use(self.transaction, JETONS, condensat, now=now) is not None

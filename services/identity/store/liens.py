@@ -6,13 +6,14 @@ from datetime import datetime
 from kit.mongo import Collection, Database, Document, Index, Transaction
 from kit.vault.sealing import Sealed
 from services.identity.domain.liens import DUREES, Usage
-from services.identity.store.usage_unique import EXPIRATION, use
+from services.identity.store.usage_unique import EXPIRATION, UTILISE_LE, use
 
 LIENS = Collection(
     name="liens",
     required={"compte": "string", "expire_le": "date", "utilise_le": ["date", "null"]},
     optional={"usage": "string", "valeur": "object"},
     indexes=(EXPIRATION, Index(keys={"compte": 1})),
+    serves_until=UTILISE_LE,
     purpose="liens envoyés par courriel, par leur condensat ; l'adresse que l'un d'eux valide y est chiffrée",
     readers="identity",
     kept="un jour après leur validité : 72 heures pour une activation ou une adresse, une heure pour les autres",
@@ -70,7 +71,7 @@ class Liens:
 
     async def use(self, condensat: str, usage: Usage, *, now: datetime) -> Lien | None:
         """Use the link; None when it is no longer, is for another use, or was used before."""
-        row = await use(self.transaction, LIENS.name, condensat, now=now)
+        row = await use(self.transaction, LIENS, condensat, now=now)
         return None if row is None or not _is_for(row, usage) else _lien(row)
 
     async def void(self, compte: str, *, now: datetime, usage: Usage | None = None) -> None:

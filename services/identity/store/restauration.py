@@ -12,7 +12,6 @@ from services.identity.store.facteurs import FACTEURS
 from services.identity.store.secours import SECOURS
 from services.identity.store.work import LAYOUT
 
-_UNTIL_THEN = frozenset({"utilise_le", "fin_le"})
 _TOGETHER = 200
 
 
@@ -23,8 +22,7 @@ async def void_all(database: Database, *, le: datetime, dernier_pas: int) -> Non
     Recovery codes are left to whoever tells their owners.
     """
     for collection in LAYOUT.collections:
-        fields = {*collection.required, *collection.optional}
-        for field in fields & _UNTIL_THEN if collection.name != SECOURS.name else ():
+        if (field := collection.serves_until) is not None and collection.name != SECOURS.name:
             await database[collection.name].update_many({field: None}, {"$set": {field: le}})
     await database[ENVOIS.name].delete_many({"cree_le": {"$lte": le}})
     await database[FACTEURS.name].update_many({"totp": {"$ne": None}}, {"$max": {"totp.dernier_pas": dernier_pas}})

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit.mongo import Collection, Database, Index, Transaction
+from services.identity.store.usage_unique import UTILISE_LE
 
 SECOURS = Collection(
     name="secours",
     required={"compte": "string", "cree_le": "date", "utilise_le": ["date", "null"]},
     indexes=(Index(keys={"compte": 1}),),
+    serves_until=UTILISE_LE,
     purpose="codes de secours, par leur empreinte",
     readers="identity",
     kept="jusqu'à ce que la personne en crée d'autres, et au plus aussi longtemps que le compte",

@@ -9,7 +9,7 @@ from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2
 from services.identity.domain.sessions import Famille, Preuve, Session
 from services.identity.store import deconnexions
-from services.identity.store.usage_unique import EXPIRATION
+from services.identity.store.usage_unique import EXPIRATION, FIN_LE
 
 _PREUVE = {"acr": "string", "amr": "array", "authentifie_le": "date"}
 PREUVE_EPARGNEE = {"appareil": "int"}
@@ -26,6 +26,7 @@ SESSIONS = Collection(
     },
     optional={"vue_le": "date", **PREUVE_EPARGNEE},
     indexes=(Index(keys={"condensat": 1}, unique=True), Index(keys={"compte": 1}), EXPIRATION),
+    serves_until=FIN_LE,
     purpose="savoir qui est connecté dans quel navigateur",
     readers="identity",
     kept="un jour après la fin de la session",
@@ -44,6 +45,7 @@ FAMILLES = Collection(
     },
     optional={"avertir": "bool", "cle": ["string", "null"], **PREUVE_EPARGNEE},
     indexes=(Index(keys={"session": 1}), Index(keys={"compte": 1}), EXPIRATION),
+    serves_until=FIN_LE,
     purpose="savoir quels jetons sont encore valables, et les révoquer",
     readers="identity ; les autres services par l'événement de révocation",
     kept="un jour après la fin de la session",

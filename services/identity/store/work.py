@@ -112,7 +112,7 @@ class Work:
         return frozenset(moyen for moyen, has in held.items() if has)
 
     async def forget_factors(self, compte: str, *, now: datetime) -> None:
-        """Forget all that an account is proved by beside its password and its mailbox, sign-ins in progress included."""
+        """Forget all that an account is proved by beside its password and its mailbox, and end its sign-ins."""
         await self.facteurs.reset(compte)
         await self.cles.remove_all_of(compte)
         await self.identites.unlink_all_of(compte)
