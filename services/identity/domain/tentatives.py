@@ -37,6 +37,8 @@ LIENS_PAR_ORIGINE = Regle(nombre=30, fenetre=timedelta(hours=1), delais=(timedel
 """≈ ours, of links asked from one place: a whole school may share an address."""
 ADRESSES_DEMANDEES = Regle(nombre=5, fenetre=timedelta(days=1), delais=(timedelta(days=1),))
 """≈ ours, of new addresses asked for by one account: each is a message to somebody who may know nothing of it."""
+ENTREES = Regle(nombre=30, fenetre=timedelta(minutes=10), delais=(timedelta(minutes=10),))
+"""≈ ours, of sign-ins that one visit begins where no password is typed first: each is a row."""
 INVITATIONS = Regle(nombre=300, fenetre=timedelta(hours=1), delais=(timedelta(hours=1),))
 """≈ ours: of persons invited by one account: a large lycée has fewer teachers than that."""
 

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from kit.errors import Refusal
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.pages.compte import in_paris
-from services.identity.pages.connexion import LONGEST_REQUEST, go_on, other_means, step, step_number
+from services.identity.pages.connexion import LONGEST_REQUEST, first_page, go_on, other_means, step, step_number
 from services.identity.pages.contexte import Contexte, see
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.pages.personne import act, own, proof, sign_in_again
@@ -27,7 +27,7 @@ from services.identity.usecases.cles_d_acces import (
 )
 from services.identity.usecases.connexion import find_in_progress
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.tentatives import TropDEssais
+from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais
 
 _ETAPE = "/connexion/cle"
 _SEULE = "/connexion/sans-mot-de-passe"
@@ -126,6 +126,8 @@ async def _alone_page(contexte: Contexte, request: Request, *, refus: Refusal | 
         asked = await ask_any_key(contexte.deps, secret)
     except ClesNonOffertes as missing:
         return contexte.rendu.error("Clés d'accès", missing.message, status=404)
+    except TropDeDemandes as trop:
+        return first_page(contexte, request, refus=trop, demande=demande)
     return contexte.visit_page(
         request, "cle_seule", visite=secret, refus=refus, script=True, demande=demande, options=asked
     )

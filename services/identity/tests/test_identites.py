@@ -17,6 +17,7 @@ from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
 from services.identity.app import create_app
 from services.identity.domain.audit import OPERATEUR, Acte, Issue, Recherche
+from services.identity.domain.tentatives import ENTREES
 from services.identity.store.identites import DEMANDES_EMPLOYEUR, IDENTITES
 from services.identity.store.sessions import SESSIONS
 from services.identity.tests.conftest import Identity, Titulaire, answers
@@ -165,6 +166,16 @@ async def test_a_linked_identity_stands_for_the_password_and_what_is_missing_is_
     answer = await elsewhere.browser._fill(await elsewhere.get("/connexion/code"), 0)
     assert answer.headers["location"] == "/"
     assert await elsewhere.amr() == ["fed", "otp"]
+
+
+async def test_a_visit_leaves_for_the_employer_s_a_few_times_only(chez: Chez) -> None:
+    someone = await chez.account()
+    page = await someone.get("/connexion")
+    assert page.status_code == 200
+    for _ in range(ENTREES.nombre):
+        assert (await someone.get("/employeur/lycee")).status_code == 303
+    answer = await someone.get("/employeur/lycee?client_id=web")
+    assert (answer.status_code, "Trop de demandes" in answer.text) == (422, True)
 
 
 @pytest.mark.exigence("ASVS 6.8.4")

@@ -15,14 +15,17 @@ from kit.testing.waiting import eventually
 from services.identity import origine
 from services.identity.condensats import new_secret
 from services.identity.deps import Deps
-from services.identity.domain.tentatives import of_address
+from services.identity.domain.tentatives import ENTREES, of_address
+from services.identity.mfa.cles_d_acces import Site
+from services.identity.store.epreuves import EPREUVES
 from services.identity.store.liens import LIENS
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.appareils import device_of
+from services.identity.usecases.cles_d_acces import ask_any_key
 from services.identity.usecases.connexion import IdentifiantsRefuses, check_password
 from services.identity.usecases.seconds_facteurs import CodeRefuse, show_totp
-from services.identity.usecases.tentatives import TropDEssais
+from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais, require_entry
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
@@ -179,3 +182,24 @@ async def test_an_address_without_account_is_locked_alike_with_a_link_that_opens
     refused = await guess(identity.deps, f"nul.{uuid4().hex}@ac-creteil.fr", address(), times=12)
     assert refused == ["IDENTIFIANTS_REFUSES"] * 10 + ["TROP_D_ESSAIS"] * 2
     assert await links_of_nobody() > before
+
+
+async def test_sign_ins_that_begin_without_a_password_are_few_from_one_place_and_in_one_visit(
+    identity: Identity,
+) -> None:
+    deps = replace(identity.deps, site=Site(hote="localhost", origine="http://localhost:4001"), essais_par_adresse=3)
+    kept = deps.database[EPREUVES.name]
+    with at(address()):
+        for _ in range(3):
+            await ask_any_key(deps, new_secret())
+        before = await kept.count_documents({})
+        with pytest.raises(TropDeDemandes):
+            await ask_any_key(deps, new_secret())
+        assert await kept.count_documents({}) == before
+    visite, deps = new_secret(), replace(deps, essais_par_adresse=1000)
+    with at(address()):
+        for _ in range(ENTREES.nombre):
+            await require_entry(deps, "cle-seule", visite)
+        with pytest.raises(TropDeDemandes):
+            await ask_any_key(deps, visite)
+        await ask_any_key(deps, new_secret())

@@ -21,6 +21,7 @@ from services.identity.usecases.connexion import ConnexionExpiree, EnCours, begi
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
+from services.identity.usecases.tentatives import require_entry
 
 
 class ClesNonOffertes(Refusal):
@@ -209,8 +210,10 @@ async def ask_any_key(deps: Deps, visite: str) -> str:
 
     Raises:
         ClesNonOffertes: see `require_site`.
+        TropDeDemandes: see `require_entry`.
     """
     site, challenge = require_site(deps), cles.new_challenge()
+    await require_entry(deps, "cle-seule", visite)
     await _await(deps, Genre.CLE_SEULE, condensat(visite), challenge, compte=None)
     return cles.ask_gesture(site, challenge, [])
 

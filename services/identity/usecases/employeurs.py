@@ -33,6 +33,7 @@ from services.identity.usecases.avis import notify
 from services.identity.usecases.connexion import begin_by_employer
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.tentatives import require_entry
 
 _PARIS = ZoneInfo("Europe/Paris")
 
@@ -64,8 +65,10 @@ async def ask_to_sign_in(
     `demande` is the query to go on with; it asks for so many factors (`acr`), shown so recently, or anew.
 
     Raises:
+        TropDeDemandes: see `require_entry`.
         EmployeurInjoignable: the employer's provider does not answer.
     """
+    await require_entry(deps, "employeur", visite)
     fraicheur = fresh(a_neuf=a_neuf, max_age=max_age, now=deps.clock(), duree_session=deps.duree_session)
     return await _ask(deps, fournisseur, _of_visit(visite), But.CONNEXION, fraicheur, demande=demande, acr=acr)
 

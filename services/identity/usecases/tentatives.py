@@ -7,8 +7,9 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from kit.errors import Refusal
+from services.identity.condensats import condensat
 from services.identity.deps import Deps
-from services.identity.domain.tentatives import Regle, of_address
+from services.identity.domain.tentatives import ENTREES, Regle, of_address
 from services.identity.usecases.appareils import here, network
 
 MOT_DE_PASSE, CODE = "mot-de-passe", "second-facteur"
@@ -80,13 +81,31 @@ async def require_guess(deps: Deps, quoi: str, qui: str, regle: Regle, *, appare
         essai = Essai(deps, now, f"{quoi}-appareil/{appareil}", ())
         await _require(deps, essai.compte, regle, now, TropDEssais)
         return essai
-    places = ((network(deps), deps.essais_par_reseau), (here(deps), deps.essais_par_adresse))
-    lieux = {f"lieu/{lieu}": of_address(nombre) for lieu, nombre in places if lieu is not None}
+    lieux = {f"lieu/{lieu}": of_address(nombre) for lieu, nombre in _places(deps)}
     for lieu, limit in lieux.items():
         await _require(deps, lieu, limit, now, TropDEssais)
     essai = Essai(deps, now, f"{quoi}/{qui}", tuple(lieux))
     await _require(deps, essai.compte, regle, now, TropDEssaisDUnCompte)
     return essai
+
+
+def _places(deps: Deps) -> list[tuple[str, int]]:
+    """The network and the address that the request comes from, and how many tries may fail there."""
+    places = ((network(deps), deps.essais_par_reseau), (here(deps), deps.essais_par_adresse))
+    return [(lieu, nombre) for lieu, nombre in places if lieu is not None]
+
+
+async def require_entry(deps: Deps, quoi: str, visite: str) -> None:
+    """Count a sign-in that somebody begins by `quoi`, before anything is kept of it; `visite` is the secret of its
+    browser's visit. What is refused is written nowhere: anybody's page can ask for it, and for nothing else.
+
+    Raises:
+        TropDeDemandes: too many were begun in this visit, or from this address or network as may fail there.
+    """
+    now = deps.clock()
+    for lieu, nombre in _places(deps):
+        await _require(deps, f"{quoi}-lieu/{lieu}", of_address(nombre), now, TropDeDemandes)
+    await _require(deps, f"{quoi}-visite/{condensat(visite)}", ENTREES, now, TropDeDemandes)
 
 
 async def _require(deps: Deps, key: str, regle: Regle, now: datetime, refus: type[TropDEssais]) -> None:
