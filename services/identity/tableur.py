@@ -41,6 +41,7 @@ _ACTES: dict[str, str] = {
     Acte.COMPTE_SUPPRIME: "Compte supprimé",
     Acte.COMPTE_VERROUILLE: "Compte verrouillé",
     Acte.COMPTE_DEVERROUILLE: "Compte déverrouillé",
+    Acte.COMPTE_DECONNECTE: "Compte déconnecté par l'échelon supérieur",
     Acte.INVITATION_ENVOYEE: "Invitation envoyée",
     Acte.MOT_DE_PASSE_OUBLIE: "Mot de passe oublié",
     Acte.MOT_DE_PASSE_CHOISI: "Mot de passe choisi",

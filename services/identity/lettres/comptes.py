@@ -1,4 +1,4 @@
-"""The letters about an account: invited, given a role, unlocked, its factors reset, disabled."""
+"""The letters about an account: invited, given a role, unlocked, signed out, its factors reset, disabled."""
 
 from services.identity.lettres.lettre import PREVENEZ, Lettre, Lien
 from socle.rubriques import Role
@@ -88,6 +88,23 @@ def unlocked(prenom: str) -> Lettre:
             ),
             "Si vous n'avez rien demandé, ou si ces essais ne sont pas les vôtres, quelqu'un cherche votre mot de "
             "passe. " + PREVENEZ,
+        ],
+    )
+
+
+def signed_out(prenom: str) -> Lettre:
+    """The message to whose sessions were ended."""
+    return Lettre(
+        sujet="Vos connexions ont été fermées",
+        prenom=prenom,
+        corps=[
+            (
+                "L'échelon supérieur vient de fermer toutes les connexions ouvertes de votre compte du site de "
+                "gestion. Votre mot de passe et vos autres moyens de connexion restent les mêmes : reconnectez-vous "
+                "avec eux, le mot de passe seul ne suffira pas."
+            ),
+            "Si vous n'avez rien demandé, quelqu'un a peut-être vu une connexion qui n'était pas la vôtre : changez "
+            "votre mot de passe. " + PREVENEZ,
         ],
     )
 

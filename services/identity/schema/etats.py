@@ -34,6 +34,12 @@ class DeverrouillerComptePayload:
     refus: list[Refus] = strawberry.field(description=_REFUS)
 
 
+@strawberry.type(description="Le compte déconnecté, ou ce qui a empêché de le déconnecter.")
+class DeconnecterComptePayload:
+    compte: Compte | None = strawberry.field(description=_COMPTE)
+    refus: list[Refus] = strawberry.field(description=_REFUS)
+
+
 @strawberry.type(description="Ce qu'est devenu le compte, ou ce qui a empêché de réinitialiser ses facteurs.")
 class ReinitialiserFacteursPayload:
     compte: Compte | None = strawberry.field(description=_COMPTE)
@@ -80,6 +86,16 @@ class Etats:
             changed = await etats.unlock(info.context.deps, info.context.principal, compte)
             return DeverrouillerComptePayload(compte=await Compte.seen(info, changed), refus=[])
         return DeverrouillerComptePayload(compte=None, refus=refus)
+
+    @strawberry.mutation(
+        description="Ferme toutes les connexions d'un compte dont on est l'échelon supérieur, partout en cinq "
+        "secondes ; sa personne en est prévenue et se reconnecte avec tous ses facteurs."
+    )
+    async def deconnecter_compte(self, info: Info, compte: strawberry.ID) -> DeconnecterComptePayload:
+        with refusals() as refus:
+            changed = await etats.sign_out(info.context.deps, info.context.principal, compte)
+            return DeconnecterComptePayload(compte=await Compte.seen(info, changed), refus=[])
+        return DeconnecterComptePayload(compte=None, refus=refus)
 
     @strawberry.mutation(
         description="Retire d'un compte dont on est l'échelon supérieur ses moyens de connexion perdus, mot de passe "

@@ -7,14 +7,17 @@ from services.identity.condensats import new_secret
 from services.identity.domain.cles_d_acces import Cle
 from services.identity.domain.comptes import CompteDesactive, DernierAdministrateur, EtatCompte
 from services.identity.domain.liens import LienInvalide
+from services.identity.domain.sessions import Famille
 from services.identity.domain.tentatives import MOTS_DE_PASSE
 from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import find_facteurs
 from services.identity.store.identites import IdentiteLiee, find_identite
+from services.identity.store.sessions import find_famille, list_sessions
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.tests.gestion import acts, done, letters, link_in, new_uai, told
+from services.identity.tests.visites import open_directly
 from services.identity.usecases import etats
 from services.identity.usecases.comptes import activate, fingerprint
 from services.identity.usecases.connexion import ConnexionExpiree, begin_by_key, check_password, find_in_progress
@@ -146,6 +149,37 @@ async def test_lost_factors_are_reset_its_owner_is_told_and_enrols_again(identit
     assert not again.premiere
 
 
+@pytest.mark.exigence("ASVS 7.4.5")
+async def test_a_person_is_signed_out_everywhere_from_above_and_told(identity: Identity) -> None:
+    administrator, user, _ = await a_pair(identity)
+    connecte = await open_directly(user)
+    begun = await begin_by_key(identity.deps, user.compte, demande="")
+    famille = Famille(
+        id=new_secret(),
+        session=connecte.session.id,
+        compte=user.compte.id,
+        client="web",
+        scope="openid",
+        preuve=connecte.session.preuve,
+        expire_le=connecte.session.expire_le,
+    )
+
+    async def give(work: Work) -> None:
+        await work.familles.open(famille)
+
+    await identity.deps.transact(give)
+    signed_out = await etats.sign_out(identity.deps, administrator, user.compte.id)
+    assert (signed_out.etat, signed_out.version) == (EtatCompte.ACTIF, user.compte.version)
+    assert not await list_sessions(identity.deps.database, user.compte.id, now=identity.deps.clock())
+    told_family = await find_famille(identity.deps.database, famille.id)
+    assert told_family is not None
+    assert told_family.fin_le is not None
+    with pytest.raises(ConnexionExpiree):
+        await find_in_progress(identity.deps, begun)
+    await told(identity, user.personne.courriel, "vient de fermer toutes les connexions ouvertes")
+    assert (await done(identity, user.compte.id))[-1] == "COMPTE_DECONNECTE"
+
+
 @pytest.mark.exigence("ASVS 10.3.4")
 async def test_nothing_is_done_to_an_account_without_a_recent_proof_nor_from_below_or_afar(identity: Identity) -> None:
     administrator, user, _ = await a_pair(identity)
@@ -154,7 +188,8 @@ async def test_nothing_is_done_to_an_account_without_a_recent_proof_nor_from_bel
     boss = await find_compte(identity.deps.database, administrator.compte)
     assert boss is not None
     below = await acts(identity, user)
-    for act in (etats.disable_account, etats.reactivate, etats.delete, etats.unlock, etats.reset_factors):
+    acts_from_above = (etats.disable_account, etats.reactivate, etats.delete, etats.unlock)
+    for act in (*acts_from_above, etats.sign_out, etats.reset_factors):
         with pytest.raises(PreuveInsuffisante):
             await act(identity.deps, stale, user.compte.id)
         for who in (far, below):

@@ -1,4 +1,4 @@
-"""What the level above does with an account as such: disable, invite again, delete, unlock, reset its factors."""
+"""What the level above does with an account as such: disable, invite again, delete, unlock, sign out, reset factors."""
 
 from collections.abc import Awaitable, Callable
 
@@ -98,6 +98,28 @@ async def unlock(deps: Deps, principal: Principal | None, id: str) -> Compte:
     # After the commit: a counter is no part of the account, and to forget it twice is harmless.
     await forgive_tries(deps, unlocked)
     return unlocked
+
+
+async def sign_out(deps: Deps, principal: Principal | None, id: str) -> Compte:
+    """End every session of an account, and all that they gave, everywhere; its owner is told, and signs in again.
+
+    For a telephone that was lost or a computer left open: nothing of the account changes, and its devices are known no
+    more, so that whoever holds one shows every factor.
+
+    Raises:
+        Unauthenticated, Forbidden, PreuveInsuffisante: who asks is not above that account.
+        NotFound: it is out of sight.
+    """
+
+    async def change(work: Work, held: Compte, par: Partie) -> Compte:
+        now = deps.clock()
+        await work.sign_out(id, now=now)
+        await work.connexions.end_all_of(id, now=now)
+        await notify(deps, work, held, lettres.signed_out(held.prenom))
+        await note(deps, work, Acte.COMPTE_DECONNECTE, par=par, cible=Partie.of(held))
+        return held
+
+    return await _act(deps, principal, id, Acte.COMPTE_DECONNECTE, change, everywhere=False)
 
 
 async def reset_factors(deps: Deps, principal: Principal | None, id: str) -> Compte:
