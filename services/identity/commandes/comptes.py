@@ -37,6 +37,8 @@ class DroitParam(click.ParamType[Droit]):
 
 
 ROLE = click.Choice([role.value for role in Role])
+CLASSES = click.option("--classe", "classes", multiple=True, help="A class that a follow-up role follows; repeated.")
+GROUPES = click.option("--groupe", "groupes", multiple=True, help="A group of students, likewise.")
 _STDIN = click.option("--mot-de-passe-stdin", is_flag=True, help="Read the password on standard input.")
 _FILE = click.option(
     "--mot-de-passe-fichier", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Read it in a file."
@@ -87,6 +89,8 @@ def create_first(
 @click.option("--uai", help="Where a role of an establishment holds.")
 @click.option("--academie", help="Where a role of an académie holds: its slug.")
 @click.option("--region", help="Where a role of a région académique holds: its code.")
+@CLASSES
+@GROUPES
 @click.option("--droit", "droits", type=DroitParam(), multiple=True, help="A right; may be repeated.")
 @_STDIN
 @_FILE
@@ -98,6 +102,8 @@ def create(
     uai: str | None,
     academie: str | None,
     region: str | None,
+    classes: tuple[str, ...],
+    groupes: tuple[str, ...],
     droits: tuple[Droit, ...],
     mot_de_passe_stdin: bool,
     mot_de_passe_fichier: Path | None,
@@ -105,7 +111,16 @@ def create(
     """Print the activation link, unless a password is given."""
     roles = []
     if role is not None:
-        roles.append(RoleTenu(role=Role(role), uai=uai, academie=academie, region_academique=region))
+        roles.append(
+            RoleTenu(
+                role=Role(role),
+                uai=uai,
+                academie=academie,
+                region_academique=region,
+                classes=frozenset(classes),
+                groupes=frozenset(groupes),
+            )
+        )
     nouveau = NouveauCompte(courriel=courriel, nom=nom, prenom=prenom, roles=roles, droits=droits)
     _create(nouveau, read_password(from_stdin=mot_de_passe_stdin, file=mot_de_passe_fichier))
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
-from services.identity.commandes.comptes import ROLE
+from services.identity.commandes.comptes import CLASSES, GROUPES, ROLE
 from services.identity.commandes.operateur import run
 from services.identity.deps import Deps
 from services.identity.domain.comptes import Compte
@@ -62,20 +62,38 @@ def take_right(courriel: str, uai: str, rubrique: str, formation: str | None) ->
 @click.option("--uai")
 @click.option("--academie")
 @click.option("--region")
-def give_role(courriel: str, role: str, uai: str | None, academie: str | None, region: str | None) -> None:
+@CLASSES
+@GROUPES
+def give_role(
+    courriel: str,
+    role: str,
+    uai: str | None,
+    academie: str | None,
+    region: str | None,
+    classes: tuple[str, ...],
+    groupes: tuple[str, ...],
+) -> None:
     """Say what became of the account."""
-    held = RoleTenu(role=Role(role), uai=uai, academie=academie, region_academique=region)
+    held = RoleTenu(
+        role=Role(role),
+        uai=uai,
+        academie=academie,
+        region_academique=region,
+        classes=frozenset(classes),
+        groupes=frozenset(groupes),
+    )
     _change(courriel, lambda compte: compte.give_role(held))
 
 
-@click.command("retirer-role", help="Take a role away: everywhere, or in one establishment or académie.")
+@click.command("retirer-role", help="Take a role away: everywhere, or in one establishment, académie or région.")
 @_COURRIEL
 @click.option("--role", type=ROLE, required=True)
 @click.option("--uai")
 @click.option("--academie")
-def take_role(courriel: str, role: str, uai: str | None, academie: str | None) -> None:
+@click.option("--region")
+def take_role(courriel: str, role: str, uai: str | None, academie: str | None, region: str | None) -> None:
     """Say what became of the account."""
-    _change(courriel, lambda compte: compte.take_role(Role(role), uai=uai, academie=academie))
+    _change(courriel, lambda compte: compte.take_role(Role(role), uai=uai, academie=academie, region=region))
 
 
 def _change(courriel: str, change: Callable[[Compte], Compte]) -> None:

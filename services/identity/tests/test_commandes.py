@@ -77,6 +77,8 @@ def test_a_password_comes_from_standard_input_or_a_file_and_is_checked(run: Run,
 
 def test_roles_and_rights_are_given_and_taken_and_an_unchanged_account_is_said_to_be(run: Run) -> None:
     names = ("--nom", "Petit", "--prenom", "Léa", "--role", "ADJOINT", "--uai", "0940001A")
+    followed = (*NADIA, "--role", "PROFESSEUR_PRINCIPAL", "--uai", "0940001A", "--classe", "TG1", "--classe", "TG2")
+    assert run("creer-compte", *followed).exit_code == 0
     assert run("creer-compte", *LEA, *names, "--droit", "0940001A:NOTES:LECTURE").exit_code == 0
     right = (*LEA, "--uai", "0940001A", "--rubrique", "SIECLE")
     for arguments, said in (
@@ -85,7 +87,9 @@ def test_roles_and_rights_are_given_and_taken_and_an_unchanged_account_is_said_t
         (("donner-droit", *right, "--niveau", "SIGNATURE"), "au seul chef d'établissement"),
         (("retirer-droit", *right), "modifié : 1 rôles, 1 droits"),
         (("donner-role", *LEA, "--role", "CHEF_ETABLISSEMENT"), "demande le numéro UAI"),
-        (("retirer-role", *LEA, "--role", "ADJOINT"), "modifié : 0 rôles, 1 droits"),
+        (("donner-role", *LEA, "--role", "REFERENT", "--uai", "0940001A"), "indiquez leurs classes, ou leur groupe"),
+        (("donner-role", *LEA, "--role", "REFERENT", "--uai", "0940001A", "--groupe", "Latin"), "2 rôles"),
+        (("retirer-role", *LEA, "--role", "ADJOINT"), "modifié : 1 rôles, 1 droits"),
         (("desactiver-compte", *LEA), "désactivé"),
         (("donner-droit", *right, "--niveau", "LECTURE"), "désactivé"),
         (("desactiver-compte", "--courriel", "inconnue@exemple.fr"), "Aucun compte"),
