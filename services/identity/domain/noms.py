@@ -63,5 +63,13 @@ def same_name(one: str, other: str) -> bool:
     return _bare(one) == _bare(other)
 
 
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
+
+
+def sort_key(nom: str, prenom: str) -> str:
+    """What lists of persons are sorted by: name, then first name, without capitals, accents or ligatures."""
+    return plain(f"{nom} {prenom}").translate(_LIGATURES)
+
+
 def _bare(nom: str) -> str:
     return plain(nom).translate(_SEPARATORS)

@@ -4,6 +4,7 @@ import strawberry
 
 from kit.graphql.connections import Connection, connection, decode_cursor, encode_cursor, page_size
 from services.identity import policy
+from services.identity.domain.noms import sort_key
 from services.identity.schema.types import Compte, Info
 from services.identity.usecases.lectures import users_of
 
@@ -44,5 +45,5 @@ class Lectures:
             first=first,
             total=page.total,
             node=Compte.of,
-            cursor=lambda compte: encode_cursor(compte.nom, compte.id),
+            cursor=lambda compte: encode_cursor(sort_key(compte.nom, compte.prenom), compte.id),
         )

@@ -9,6 +9,7 @@ from kit.graphql.connections import Connection, connection, decode_cursor, encod
 from services.identity import policy
 from services.identity.domain import comptes as domain
 from services.identity.domain.matrice import Case, row_of
+from services.identity.domain.noms import sort_key
 from services.identity.schema.types import Compte, Droit, Info
 from services.identity.usecases.lectures import users_of
 from socle.rubriques import Niveau, Rubrique
@@ -68,5 +69,5 @@ class Matrices:
             first=first,
             total=page.total,
             node=lambda compte: LigneMatrice.of(compte, uai, now),
-            cursor=lambda compte: encode_cursor(compte.nom, compte.id),
+            cursor=lambda compte: encode_cursor(sort_key(compte.nom, compte.prenom), compte.id),
         )

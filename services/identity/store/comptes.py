@@ -15,6 +15,7 @@ from kit.outbox.events import Event
 from kit.versions import Version
 from proto.identity.v1 import comptes_pb2, habilitations_pb2
 from services.identity.domain.comptes import Compte, EtatCompte
+from services.identity.domain.noms import sort_key
 from socle.projections.rights_documents import read_droits, read_roles
 from socle.rubriques import Role
 
@@ -29,7 +30,7 @@ COMPTES = Collection(
         "roles": "array",
         "droits": "array",
     },
-    optional={"mobile": "string"},
+    optional={"mobile": "string", "tri": "string"},
     indexes=(Index(keys={"roles.uai": 1}), Index(keys={"droits.uai": 1})),
     purpose="savoir qui est la personne et ce qu'elle peut faire",
     readers="la personne, et qui gère les utilisateurs de ses établissements",
@@ -42,6 +43,7 @@ def _document(compte: Compte) -> Document:
         "courriel": compte.courriel,
         "nom": compte.nom,
         "prenom": compte.prenom,
+        "tri": sort_key(compte.nom, compte.prenom),
         **({} if compte.mobile is None else {"mobile": compte.mobile}),
         "etat": compte.etat,
         "roles": [
@@ -169,6 +171,13 @@ async def tell_lives(database: Database) -> None:
         await transact(body)
 
 
+async def set_sort_keys(database: Database) -> None:
+    """Keep what lists are sorted by of each account that was last written before that was kept."""
+    async for row in database[COMPTES.name].find({"tri": {"$exists": False}}, ["nom", "prenom", "version"]):
+        unchanged = {"_id": row["_id"], "version": row["version"]}
+        await database[COMPTES.name].update_one(unchanged, {"$set": {"tri": sort_key(row["nom"], row["prenom"])}})
+
+
 async def find_compte(database: Database, id: str) -> Compte | None:
     """The account of that id."""
     document = await database[COMPTES.name].find_one({"_id": id})
@@ -233,15 +242,15 @@ async def select_comptes(database: Database, ids: Iterable[str], perimetre: Peri
 async def list_users(
     database: Database, uai: str, perimetre: Perimetre, *, first: int, after: tuple[str, str] | None
 ) -> tuple[list[Compte], int]:
-    """The accounts of an establishment within `perimetre`, by name after the row (name, id): one more than `first`
-    when there are more; and how many there are in all.
+    """The accounts of an establishment within `perimetre`, by name after the row (`sort_key`, id): one more than
+    `first` when there are more; and how many there are in all.
     """
     collection = database[COMPTES.name]
     where: Document = {"$and": [_attached([uai]), perimetre.filter]}
     page = where
     if after is not None:
-        nom, compte = after
-        page = {"$and": [*where["$and"], {"$or": [{"nom": {"$gt": nom}}, {"nom": nom, "_id": {"$gt": compte}}]}]}
-    cursor = collection.find(page).sort([("nom", 1), ("_id", 1)]).limit(first + 1)
+        tri, compte = after
+        page = {"$and": [*where["$and"], {"$or": [{"tri": {"$gt": tri}}, {"tri": tri, "_id": {"$gt": compte}}]}]}
+    cursor = collection.find(page).sort([("tri", 1), ("_id", 1)]).limit(first + 1)
     rows = [COMPTE.read(document) for document in await cursor.to_list(first + 1)]
     return rows, await collection.count_documents(where)

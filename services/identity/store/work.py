@@ -19,7 +19,7 @@ from services.identity.store.administrateurs import ADMINISTRATEURS, Administrat
 from services.identity.store.appareils import APPAREILS, Appareils
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, Journal
 from services.identity.store.cles_d_acces import CLES, Cles
-from services.identity.store.comptes import COMPTE, COMPTES, TOPICS, tell_lives
+from services.identity.store.comptes import COMPTE, COMPTES, TOPICS, set_sort_keys, tell_lives
 from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.deconnexions import DECONNEXIONS
@@ -69,7 +69,10 @@ LAYOUT = Layout(
         EXPORTS,
         ADMINISTRATEURS,
     ),
-    migrations=(Migration(1, "the life of accounts has a topic of its own: all are told in it", tell_lives),),
+    migrations=(
+        Migration(1, "the life of accounts has a topic of its own: all are told in it", tell_lives),
+        Migration(2, "lists of accounts are sorted by a key that is kept", set_sort_keys),
+    ),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.domain.noms import LONGUEUR, NomRefuse, parse_nom, same_name
+from services.identity.domain.noms import LONGUEUR, NomRefuse, parse_nom, same_name, sort_key
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,9 @@ def test_a_name_that_is_taken_is_its_own_normal_form_and_holds_no_control_charac
 )
 def test_a_name_is_one_whatever_its_case_its_accents_and_what_joins_its_parts(one: str, other: str, same: bool) -> None:
     assert same_name(one, other) is same
+
+
+def test_lists_are_sorted_as_people_read_them() -> None:
+    persons = [("Zola", "A"), ("Éluard", "P"), ("d’Ormesson", "J"), ("Œuvrard", "N"), ("eluard", "B"), ("Odin", "Z")]
+    by_name = [nom for nom, _ in sorted(persons, key=lambda person: sort_key(*person))]
+    assert by_name == ["d’Ormesson", "eluard", "Éluard", "Odin", "Œuvrard", "Zola"]
