@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.timeout(600)]
 AGENT = "un agent de l'essai"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Running]]:
-    """A Keycloak of this module, and where it is."""
+    """A Keycloak, and where it is: each test has its own, since one takes it away."""
     try:
         jvm.require_java()
     except StartFailed as missing:
@@ -43,7 +43,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
         running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def chez(
     identity: Identity, running: tuple[str, Running], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Chez]:

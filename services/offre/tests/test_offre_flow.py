@@ -93,6 +93,7 @@ async def test_both_sides_of_an_establishment_are_kept_whatever_is_loaded_first(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @pytest.mark.donnees_reelles
 async def test_the_whole_national_offer_and_all_lycees_are_loaded(store: Database, transact: Transactor[Work]) -> None:
     folder = os.environ.get("DONNEES_REELLES")
