@@ -11,7 +11,8 @@ from kit.consumer.subscriptions import Outcome, Subscription
 from proto.identity.v1 import audit_pb2
 from services.identity.commandes.operateur import COMMANDS, run
 from services.identity.deps import Deps
-from services.identity.domain.audit import Acte, Anomalie, Defaut, Publie, Recherche
+from services.identity.domain.audit import Acte, Recherche
+from services.identity.domain.sceaux import Anomalie, Defaut, Publie
 from services.identity.settings import IdentitySettings
 from services.identity.store.audit import TOPIC
 from services.identity.tableur import WRITERS

@@ -1,6 +1,6 @@
 """The audit trail, as it is kept: lines that nothing changes but their seal, the seals, and apart the addresses."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,16 +20,16 @@ from services.identity.domain.audit import (
     LigneAudit,
     Niveau,
     Recherche,
-    Sceau,
     engage,
     read_acte,
-    seal,
 )
+from services.identity.domain.sceaux import Sceau, seal
 
 TOPIC = "identity.sceaux.v1"
 ADRESSES_GARDEES = timedelta(days=365)
 """« addresses kept 12 months » (architecture §11)."""
 LIGNES_PAR_SCEAU = 500
+_PAGE_SEALS = 50
 
 AUDIT = Collection(
     name="audit",
@@ -200,13 +200,46 @@ def _event(sceau: Sceau) -> Event:
     return Event(topic=TOPIC, key=sceau.jour, version=Version(sceau.generation, sceau.numero), message=message)
 
 
-async def read_seals(database: Database) -> AsyncIterator[tuple[Sceau, list[LigneAudit | None]]]:
-    """The seals in order, each with the lines that say they are under it; None for one that cannot be read as such."""
-    async for document in database[SCEAUX.name].find({}).sort("_id", 1):
-        sceau = _sceau(document)
-        lines = database[AUDIT.name].find({"sceau": sceau.numero}).sort("_id", 1)
-        # One more than it may have: however many a forger adds, they are not all read.
-        yield sceau, [_ligne_if_it_is_one(line) for line in await lines.to_list(sceau.lignes + 1)]
+@dataclass(frozen=True, slots=True)
+class Scellees:
+    """The lines that say they are under a seal, None for one that cannot be read as such; and their addresses."""
+
+    sceau: Sceau
+    lignes: Sequence[LigneAudit | None]
+    adresses: Mapping[str, Adresse]
+
+
+async def read_seals(database: Database) -> AsyncIterator[Scellees]:
+    """The seals in order, each with its lines."""
+    after: Document = {}
+    while page := await database[SCEAUX.name].find(after).sort("_id", 1).to_list(_PAGE_SEALS):
+        sceaux = [_sceau(document) for document in page]
+        under = {
+            numero: [_ligne_if_it_is_one(line) for line in lines]
+            for numero, lines in (await _lines_under(database, sceaux)).items()
+        }
+        ids = [ligne.id for lignes in under.values() for ligne in lignes if ligne is not None]
+        kept = await _kept_addresses(database, ids)
+        for sceau in sceaux:
+            yield Scellees(sceau, under[sceau.numero], kept)
+        after = {"_id": {"$gt": sceaux[-1].numero}}
+
+
+async def _lines_under(database: Database, sceaux: Sequence[Sceau]) -> Mapping[int, list[Document]]:
+    """The lines under each of these seals: in one read, unless there are more or fewer than there should be."""
+    lines, count = database[AUDIT.name], sum(sceau.lignes for sceau in sceaux)
+    numbers = {"$gte": sceaux[0].numero, "$lte": sceaux[-1].numero}
+    found = await lines.find({"sceau": numbers}).sort([("sceau", 1), ("_id", 1)]).to_list(count + 1)
+    under: dict[int, list[Document]] = {sceau.numero: [] for sceau in sceaux}
+    if len(found) == count and all(line["sceau"] in under for line in found):
+        for line in found:
+            under[line["sceau"]].append(line)
+        return under
+    # One more than a seal may have: however many a forger adds, they are not all read.
+    return {
+        sceau.numero: await lines.find({"sceau": sceau.numero}).sort("_id", 1).to_list(sceau.lignes + 1)
+        for sceau in sceaux
+    }
 
 
 def _ligne_if_it_is_one(document: Document) -> LigneAudit | None:
@@ -219,8 +252,10 @@ def _ligne_if_it_is_one(document: Document) -> LigneAudit | None:
     return ligne
 
 
-async def kept_addresses(database: Database, ids: list[str]) -> Mapping[str, Adresse]:
+async def _kept_addresses(database: Database, ids: list[str]) -> Mapping[str, Adresse]:
     """The addresses of these lines that are still kept, with their salts."""
+    if not ids:
+        return {}
     rows = await database[ADRESSES.name].find({"_id": {"$in": ids}}).to_list(len(ids))
     return {row["_id"]: Adresse(str(row.get("adresse")), str(row.get("sel"))) for row in rows}
 

@@ -9,21 +9,17 @@ import pytest
 from services.identity.domain.audit import (
     Acte,
     Adresse,
-    Defaut,
     Issue,
     Lieux,
     LigneAudit,
     Niveau,
     Partie,
-    Publie,
-    Sceau,
-    Verification,
     addresses_differ,
     asked,
     asked_uai,
     engage,
-    seal,
 )
+from services.identity.domain.sceaux import Defaut, Publie, Sceau, Verification, seal
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 

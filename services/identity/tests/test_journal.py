@@ -10,9 +10,10 @@ from ulid import ULID
 from kit.errors import Forbidden, Refusal
 from kit.testing.waiting import eventually
 from services.identity.commandes.audit import read_published
-from services.identity.domain.audit import OPERATEUR, Acte, Defaut, Issue, LigneAudit, Recherche, read_acte
+from services.identity.domain.audit import OPERATEUR, Acte, Issue, LigneAudit, Recherche, read_acte
 from services.identity.domain.audit import Niveau as Echelon
-from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
+from services.identity.domain.sceaux import Defaut
+from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, count_astray
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
@@ -272,15 +273,25 @@ async def test_lines_and_addresses_forged_where_no_seal_is_looked_for_are_found(
         return {anomalie.defaut for anomalie in (await verify(identity.deps, [])).anomalies}
 
     assert await defects() == set()
-    for numero in (0, -1, 2_000_000_000):
-        await database[AUDIT.name].insert_one({**row, "_id": "01FORGED", "sceau": numero})
-        assert await defects() == {Defaut.LIGNES_SANS_SCEAU_CONNU}
-        await database[AUDIT.name].delete_one({"_id": "01FORGED"})
-    for forged in ({"acte": "INVENTE"}, {"sceau": 0}):
-        await database[AUDIT.name].update_one({"_id": opened.id}, {"$set": forged})
-        assert await defects() <= {Defaut.LIGNES_MODIFIEES, Defaut.LIGNES_EN_MOINS, Defaut.LIGNES_SANS_SCEAU_CONNU}
-        assert await defects() != set()
+    last = await database[SCEAUX.name].find_one({}, sort=[("_id", -1)])
+    assert last is not None
+    forged = [{**row, "_id": f"01FORGED{numero}", "sceau": numero} for numero in (0, -1, 2_000_000_000)]
+    await database[AUDIT.name].insert_many(forged)
+    assert await count_astray(database, last=last["_id"]) == 3
+    assert await defects() == {Defaut.LIGNES_SANS_SCEAU_CONNU}
+    await database[AUDIT.name].delete_many({"_id": {"$in": [line["_id"] for line in forged]}})
+    for changed, found in (
+        ({"acte": "INVENTE"}, {Defaut.LIGNES_MODIFIEES}),
+        ({"sceau": 0}, {Defaut.LIGNES_EN_MOINS, Defaut.LIGNES_SANS_SCEAU_CONNU}),
+    ):
+        await database[AUDIT.name].update_one({"_id": opened.id}, {"$set": changed})
+        assert await defects() == found
         await database[AUDIT.name].replace_one({"_id": opened.id}, row)
+    # A line more under one seal and one fewer under another: each seal is compared with its own.
+    elsewhere = row["sceau"] - 1 if row["sceau"] > 1 else row["sceau"] + 1
+    await database[AUDIT.name].update_one({"_id": opened.id}, {"$set": {"sceau": elsewhere}})
+    assert await defects() == {Defaut.LIGNES_EN_MOINS, Defaut.LIGNES_EN_TROP}
+    await database[AUDIT.name].replace_one({"_id": opened.id}, row)
     kept = await database[ADRESSES.name].find_one_and_update({"_id": opened.id}, {"$set": {"adresse": "192.0.2.9"}})
     assert kept is not None
     assert await defects() == {Defaut.ADRESSES_MODIFIEES}

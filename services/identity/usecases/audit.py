@@ -14,23 +14,19 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import (
     OPERATEUR,
     Acte,
-    Anomalie,
-    Defaut,
     Issue,
     Lecture,
     Lieux,
     LigneAudit,
     Niveau,
     Partie,
-    Publie,
     Recherche,
-    Sceau,
-    Verification,
     addresses_differ,
     asked,
     asked_uai,
 )
 from services.identity.domain.comptes import Compte
+from services.identity.domain.sceaux import Anomalie, Defaut, Publie, Sceau, Verification
 from services.identity.origine import adresse
 from services.identity.store import audit as store
 from services.identity.store.etablissements import academies_of
@@ -271,10 +267,10 @@ async def verify(deps: Deps, publies: Sequence[Publie], *, restaurations: frozen
     """
     verification, anomalies, now = Verification(publies, restaurations), list[Anomalie](), deps.clock()
     sceaux = lignes = last = 0
-    async for sceau, lines in store.read_seals(deps.database):
+    async for scellees in store.read_seals(deps.database):
+        sceau, lines = scellees.sceau, scellees.lignes
         anomalies += verification.check(sceau, lines)
-        kept = await store.kept_addresses(deps.database, [line.id for line in lines if line is not None])
-        if addresses_differ(lines, kept, now=now):
+        if addresses_differ(lines, scellees.adresses, now=now):
             anomalies.append(Anomalie(defaut=Defaut.ADRESSES_MODIFIEES, numero=sceau.numero, le=sceau.le))
         last = sceau.numero
         sceaux, lignes = sceaux + 1, lignes + len(lines)
