@@ -126,9 +126,9 @@ async def test_who_guesses_codes_from_elsewhere_keeps_the_owners_known_device_in
 async def test_many_wrong_accounts_from_the_address_of_a_school_stop_no_known_device_there(identity: Identity) -> None:
     someone, school = await identity.account(GESTIONNAIRE), address()
     device = await known_device(someone)
-    deps = replace(identity.deps, essais_par_adresse=100)
-    refused = await nobodys(deps, *[school] * 101)
-    assert refused == ["IDENTIFIANTS_REFUSES"] * 100 + ["TROP_D_ESSAIS"]
+    deps = replace(identity.deps, essais_par_adresse=12)
+    refused = await nobodys(deps, *[school] * 13)
+    assert refused == ["IDENTIFIANTS_REFUSES"] * 12 + ["TROP_D_ESSAIS"]
     with pytest.raises(TropDEssais):
         await sign_in(deps, someone, school)
     assert await sign_in(deps, someone, school, device)
@@ -138,12 +138,12 @@ async def test_many_wrong_accounts_from_the_address_of_a_school_stop_no_known_de
 @pytest.mark.stack
 async def test_a_network_is_counted_too_and_those_who_sign_in_from_it_are_not(identity: Identity) -> None:
     someone, network = await identity.account(GESTIONNAIRE), address().removesuffix("::1")
-    deps = replace(identity.deps, essais_par_reseau=10)
-    within = [f"{network[:-4]}{number:04x}::1" for number in range(12)]
+    deps = replace(identity.deps, essais_par_reseau=3)
+    within = [f"{network[:-4]}{number:04x}::1" for number in range(5)]
     for one in within:
         await sign_in(deps, someone, one)
-    refused = await nobodys(deps, *within[:11])
-    assert refused == ["IDENTIFIANTS_REFUSES"] * 10 + ["TROP_D_ESSAIS"]
+    refused = await nobodys(deps, *within[:4])
+    assert refused == ["IDENTIFIANTS_REFUSES"] * 3 + ["TROP_D_ESSAIS"]
 
 
 @pytest.mark.stack
