@@ -23,7 +23,7 @@ from infra.local.supervisor import Supervisor
 
 ADDRESSES = "addresses.json"
 FAILURE = "failure.txt"
-PREFIX = "stack-"
+PREFIX = "site-de-gestion-essais-"
 
 _STALE_SECONDS = 60.0
 
