@@ -9,7 +9,7 @@ from kit.mongo import Database, Transaction, Transactor
 from kit.outbox import rows
 from kit.outbox.events import Event
 from kit.outbox.relay import Relay
-from kit.testing.topics import committed
+from kit.testing.topics import once_committed
 from kit.versions import Version
 
 TOPIC = "essai.choses.v1"
@@ -63,9 +63,12 @@ class Publisher:
     async def nothing_waits(self) -> bool:
         return await self.waiting() == 0
 
-    async def sent(self) -> list[tuple[str, int]]:
-        """The key and version of every event that readers see, in order within a key."""
+    async def sent(self, count: int) -> list[tuple[str, int]]:
+        """The key and version of every event that readers see, in order within a key, once there are `count`.
+
+        A broker answers a commit before it has marked every partition: until then readers do not see all of it.
+        """
         return [
             (record.key.decode(), Version.from_rank(int(dict(record.headers)["version"])).n)
-            for record in await committed(self.bootstrap_servers, self.topic)
+            for record in await once_committed(self.bootstrap_servers, self.topic, count)
         ]
