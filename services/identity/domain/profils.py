@@ -153,6 +153,29 @@ def contents(
     return Don(droits=droits, roles=roles)
 
 
+def rights_with(profil: Profil | None, role: RoleTenu, *, formation: str | None = None) -> Sequence[Droit]:
+    """What a profile gives beside the role that somebody is invited as, where that role holds; none without profile.
+
+    Raises:
+        ProfilInvalide: that role holds in no establishment, or the profile comes with another; see `contents`.
+    """
+    if profil is None:
+        if formation is not None:
+            raise ProfilInvalide("Une formation s'indique avec un profil : indiquez lequel.", champ="profil")
+        return ()
+    if role.uai is None:
+        raise ProfilInvalide(
+            "Un profil se donne dans un établissement : n'en indiquez pas pour ce rôle.", champ="profil"
+        )
+    comes_with = PROFILS[profil].role
+    if comes_with not in (None, role.role):
+        raise ProfilInvalide(
+            f"Ce profil est celui du rôle {comes_with} : indiquez ce rôle, ou un autre profil.", champ="profil"
+        )
+    classes = role.classes if comes_with is not None else frozenset[str]()
+    return contents(profil, role.uai, formation=formation, classes=classes).droits
+
+
 def rights_to_copy(de: Compte, uai: str, *, now: datetime, jusqu_au: datetime | None) -> Sequence[Droit]:
     """The rights that a colleague holds there one by one and that have not ended, until `jusqu_au` at the latest."""
     return [

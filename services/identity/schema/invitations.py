@@ -5,9 +5,11 @@ from datetime import datetime
 import strawberry
 
 from kit.graphql.refusals import Refus, refusals
+from services.identity.domain.invitations import Invitation
+from services.identity.domain.profils import Profil
 from services.identity.schema.roles import RoleInput
 from services.identity.schema.types import Compte, Info
-from services.identity.usecases.invitations import Invitation, invite, send_again
+from services.identity.usecases.invitations import invite, send_again
 from socle import principal as socle
 from socle.rubriques import Niveau, Rubrique
 
@@ -32,6 +34,12 @@ class InviterInput:
     role: RoleInput = strawberry.field(description="Son rôle, et là où il vaut.")
     droits: list[DroitInviteInput] = strawberry.field(
         default_factory=list, description="Les droits à lui donner en plus, parmi ceux que l'on détient."
+    )
+    profil: Profil | None = strawberry.field(
+        default=None, description="Un profil à lui donner en plus, dans l'établissement du rôle."
+    )
+    formation: strawberry.ID | None = strawberry.field(
+        default=None, description="La formation, pour un profil qui porte sur une formation."
     )
 
 
@@ -68,7 +76,15 @@ class Invitations:
             )
             for droit in entree.droits
         ]
-        asked = Invitation(courriel=entree.courriel, nom=entree.nom, prenom=entree.prenom, role=role, droits=droits)
+        asked = Invitation(
+            courriel=entree.courriel,
+            nom=entree.nom,
+            prenom=entree.prenom,
+            role=role,
+            droits=droits,
+            profil=entree.profil,
+            formation=entree.formation,
+        )
         with refusals() as refus:
             invited = await invite(info.context.deps, info.context.principal, asked)
             compte = await Compte.seen(info, invited.compte)

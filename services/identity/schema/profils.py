@@ -10,7 +10,6 @@ from services.identity.domain.profils import Motif, NonCopie, Profil
 from services.identity.schema.types import Compte, Droit, Info
 from services.identity.usecases.profils import Attribution, Modele, copy_rights, give_profile
 
-strawberry.enum(Profil, name="Profil", description="Ensemble de droits prêt à donner, selon ce que fait la personne.")
 strawberry.enum(
     Motif,
     name="MotifNonCopie",

@@ -13,6 +13,7 @@ from services.identity import policy
 from services.identity.deps import Deps
 from services.identity.domain import comptes as domain
 from services.identity.domain.inactivite import Usage
+from services.identity.domain.profils import Profil
 from services.identity.store.facteurs import find_usages
 from services.identity.usecases.lectures import find_visible, shown
 from socle import principal as socle
@@ -40,6 +41,7 @@ type Info = strawberry.Info[Context, None]
 strawberry.enum(Role, name="Role", description="Rôle d'une personne sur le site de gestion.")
 strawberry.enum(Rubrique, name="Rubrique", description="Partie du site sur laquelle un droit est donné.")
 strawberry.enum(Niveau, name="Niveau", description="Jusqu'où va un droit ; chaque niveau comprend les précédents.")
+strawberry.enum(Profil, name="Profil", description="Ensemble de droits prêt à donner, selon ce que fait la personne.")
 strawberry.enum(domain.EtatCompte, name="EtatCompte", description="Où en est un compte.")
 
 

@@ -8,13 +8,14 @@ from kit.errors import Forbidden, NotFound
 from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.comptes import CompteDesactive, DroitInvalide, EtatCompte
 from services.identity.domain.courriels import CourrielRefuse
+from services.identity.domain.invitations import Invitation
 from services.identity.domain.liens import LienInvalide
 from services.identity.domain.noms import NomRefuse
 from services.identity.store.comptes import find_compte
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity
 from services.identity.tests.gestion import acts, done, letters, link_in, new_address, new_uai
 from services.identity.usecases.comptes import activate, disable
-from services.identity.usecases.invitations import AutrePersonne, DejaActive, Invitation, invite, send_again
+from services.identity.usecases.invitations import AutrePersonne, DejaActive, invite, send_again
 from socle.principal import Droit, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
 

@@ -6,7 +6,15 @@ import pytest
 
 from services.identity.domain.comptes import Compte, RoleInvalide, check_right
 from services.identity.domain.matrice import Case, row_of
-from services.identity.domain.profils import PROFILS, Profil, ProfilInvalide, adds_to, contents, rights_to_copy
+from services.identity.domain.profils import (
+    PROFILS,
+    Profil,
+    ProfilInvalide,
+    adds_to,
+    contents,
+    rights_to_copy,
+    rights_with,
+)
 from socle.principal import Droit, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
 
@@ -118,3 +126,30 @@ def test_a_row_of_the_matrix_lists_the_formations_for_which_more_is_held() -> No
     assert case_of(compte(droit(), lower, higher)).formations == (higher,)
     assert case_of(compte(lower)).formations == (lower,)
     assert case_of(compte(droit(jusqu_au=SOON), longer)).formations == (longer,)
+
+
+def test_a_profile_is_given_with_the_role_that_somebody_is_invited_as() -> None:
+    gestionnaire = RoleTenu(role=Role.GESTIONNAIRE, uai=UAI)
+    principal = RoleTenu(role=Role.PROFESSEUR_PRINCIPAL, uai=UAI, classes=frozenset({"TG03"}))
+    assert rights_with(None, gestionnaire) == ()
+    assert rights_with(Profil.SECRETARIAT, gestionnaire) == contents(Profil.SECRETARIAT, UAI).droits
+    assert rights_with(Profil.PROFESSEUR_PRINCIPAL, principal) == ()
+    commission = rights_with(Profil.COMMISSION_EXAMEN, principal, formation="2025/7")
+    assert {droit.formation for droit in commission} == {"2025/7"}
+
+
+@pytest.mark.parametrize(
+    ("profil", "role", "formation", "champ"),
+    [
+        (None, RoleTenu(role=Role.GESTIONNAIRE, uai=UAI), "2025/7", "profil"),
+        (Profil.SECRETARIAT, RoleTenu(role=Role.CAES, academie="creteil"), None, "profil"),
+        (Profil.PROFESSEUR_PRINCIPAL, RoleTenu(role=Role.GESTIONNAIRE, uai=UAI), None, "profil"),
+        (Profil.COMMISSION_EXAMEN, RoleTenu(role=Role.GESTIONNAIRE, uai=UAI), None, "formation"),
+    ],
+)
+def test_a_profile_that_does_not_go_with_the_role_is_refused(
+    profil: Profil | None, role: RoleTenu, formation: str | None, champ: str
+) -> None:
+    with pytest.raises(ProfilInvalide) as refused:
+        rights_with(profil, role, formation=formation)
+    assert refused.value.champ == champ

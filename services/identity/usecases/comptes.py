@@ -66,16 +66,23 @@ async def nothing_else(_work: Work, _compte: Compte) -> None:
 
 
 async def create_compte(
-    deps: Deps, nouveau: NouveauCompte, *, par: Partie, mot_de_passe: str | None = None, also: Aussi = nothing_else
+    deps: Deps,
+    nouveau: NouveauCompte | Compte,
+    *,
+    par: Partie,
+    mot_de_passe: str | None = None,
+    also: Aussi = nothing_else,
 ) -> Compte:
     """Create an account, as `par` asks: active with a password, else invited until its owner has chosen one.
+
+    It is described, or made already by `new_compte`.
 
     Raises:
         CourrielRefuse, CourrielPris, NomRefuse: its address or its name cannot be.
         RoleInvalide, DroitInvalide: what it would hold cannot be.
         MotDePasseRefuse: the password breaks a rule.
     """
-    compte = new_compte(nouveau, now=deps.clock())
+    compte = nouveau if isinstance(nouveau, Compte) else new_compte(nouveau, now=deps.clock())
     hashes = [] if mot_de_passe is None else await choose_password(deps, compte, mot_de_passe)
     key = fingerprint(deps, compte.courriel)
     owners = {key: compte.id}

@@ -1,6 +1,6 @@
 """Inviting a person: an account is created and its activation link mailed, in one transaction (domaine.md §3)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from kit.errors import Refusal
@@ -10,22 +10,24 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, DroitInvalide, EtatCompte
 from services.identity.domain.courriels import CourrielPris
+from services.identity.domain.invitations import Invitation
 from services.identity.domain.liens import DUREES, Usage
 from services.identity.domain.noms import same_name
+from services.identity.domain.profils import adds_to, rights_with
 from services.identity.domain.tentatives import ENVOIS, INVITATIONS
 from services.identity.lettres import comptes as lettres
 from services.identity.lettres.lettre import Lettre
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import find_owners
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note
+from services.identity.usecases.audit import note, refusals_noted
 from services.identity.usecases.avis import notify
 from services.identity.usecases.changement import above, save_change, sensitive
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, load, new_compte
 from services.identity.usecases.lectures import find_visible
 from services.identity.usecases.roles import find_place, place_of, role_detail
 from services.identity.usecases.tentatives import require_try
-from socle.principal import Droit, Principal, RoleTenu
+from socle.principal import Principal, RoleTenu
 
 
 class AutrePersonne(Refusal):
@@ -54,23 +56,24 @@ class DejaActive(Refusal):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
-    """Who is invited, as what, and with which rights beside the role."""
-
-    courriel: str
-    nom: str
-    prenom: str
-    role: RoleTenu
-    droits: Sequence[Droit] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """The account of whoever was invited; `nouveau` unless the person had one, which holds the role from now on."""
+    """The account of whoever was invited; `nouveau` unless the person had one, which holds the role from now on.
+
+    `change` is false where it held all of that already.
+    """
 
     compte: Compte
     nouveau: bool
+    change: bool = True
+
+
+type AussiInvite = Callable[[Work, Invite], Awaitable[None]]
+"""What else is done with an invitation, in the transaction that makes it."""
+
+
+async def _nothing_else(_work: Work, _invite: Invite) -> None:
+    """Nothing."""
 
 
 async def invite(deps: Deps, principal: Principal | None, invitation: Invitation) -> Invite:
@@ -81,7 +84,7 @@ async def invite(deps: Deps, principal: Principal | None, invitation: Invitation
     Raises:
         Unauthenticated, Forbidden, PreuveInsuffisante, DroitNonDetenu: who asks may not give that there.
         NotFound: there is no such establishment.
-        CourrielRefuse, NomRefuse, RoleInvalide, DroitInvalide: what is asked cannot be.
+        CourrielRefuse, NomRefuse, RoleInvalide, DroitInvalide, ProfilInvalide: what is asked cannot be.
         AutrePersonne: the address is that of an account under another name.
         CompteDesactive: the account of before is disabled.
         TropDEssais: who asks has invited too many within the hour.
@@ -90,19 +93,53 @@ async def invite(deps: Deps, principal: Principal | None, invitation: Invitation
     async with sensitive(deps, principal, acte, uai=role.uai, detail=role_detail(role)) as giver:
         asked = await _examine(deps, giver, invitation)
         await require_try(deps, f"invitations/{giver.compte}", INVITATIONS)
-        owner = await _owner(deps, asked.courriel)
-        if owner is None:
-            try:
-                invited = Invite(await _create(deps, Partie.of(giver), invitation), nouveau=True)
-            except CourrielPris:
-                # Somebody else has just invited the same person.
-                owner = await _owner(deps, asked.courriel)
-                if owner is None:
-                    raise
-        if owner is not None:
-            invited = Invite(await _give(deps, giver, owner, asked), nouveau=False)
+        invited = await _invite(deps, giver, role, asked)
     deps.mail_written()
     return invited
+
+
+async def invite_listed(deps: Deps, giver: Principal, invitation: Invitation, *, also: AussiInvite) -> Invite:
+    """Invite a person of a list, likewise; nobody who holds all of it already is written to again.
+
+    Whoever sent the list proved who it is when it announced it, and lists have limits of their own (ADR 035).
+
+    Args:
+        deps: the service's.
+        giver: who sent the list, with the rights that it has now.
+        invitation: the person, as the list has it.
+        also: what else is done in the transaction that invites.
+
+    Raises:
+        As `invite`, proof and number excepted.
+        CourrielPris: the address is being taken at this very moment, perhaps by a process that died.
+    """
+    role, acte, par = invitation.role, Acte.INVITATION_ENVOYEE, Partie.of(giver)
+    async with refusals_noted(deps, acte, par=par, uai=role.uai, detail=role_detail(role)):
+        asked = await _examine(deps, policy.require_active(giver), invitation)
+        invited = await _invite(deps, giver, role, asked, again=False, also=also)
+    deps.mail_written()
+    return invited
+
+
+async def _invite(
+    deps: Deps,
+    giver: Principal,
+    role: RoleTenu,
+    asked: Compte,
+    *,
+    again: bool = True,
+    also: AussiInvite = _nothing_else,
+) -> Invite:
+    owner = await _owner(deps, asked.courriel)
+    if owner is None:
+        try:
+            return await _create(deps, Partie.of(giver), role, asked, also)
+        except CourrielPris:
+            # Somebody else has just invited the same person.
+            owner = await _owner(deps, asked.courriel)
+            if owner is None:
+                raise
+    return await _give(deps, giver, owner, asked, again=again, also=also)
 
 
 async def send_again(deps: Deps, principal: Principal | None, id: str) -> Compte:
@@ -149,9 +186,19 @@ async def send_link(
 async def _examine(deps: Deps, giver: Principal, invitation: Invitation) -> Compte:
     """The account as it would be created, once all that is asked may be given."""
     lieu = await find_place(deps, invitation.role)
-    asked = new_compte(_nouveau(invitation), now=deps.clock())
+    droits = (*invitation.droits, *rights_with(invitation.profil, invitation.role, formation=invitation.formation))
+    asked = new_compte(
+        NouveauCompte(
+            courriel=invitation.courriel,
+            nom=invitation.nom,
+            prenom=invitation.prenom,
+            roles=(invitation.role,),
+            droits=droits,
+        ),
+        now=deps.clock(),
+    )
     policy.require_confer(giver, invitation.role, lieu, now=deps.clock())
-    for droit in invitation.droits:
+    for droit in droits:
         if lieu is None or droit.uai != lieu.uai:
             raise DroitInvalide(
                 "Les droits d'une invitation portent sur l'établissement du rôle : donnez les autres ensuite.",
@@ -161,60 +208,58 @@ async def _examine(deps: Deps, giver: Principal, invitation: Invitation) -> Comp
     return asked
 
 
-def _nouveau(invitation: Invitation) -> NouveauCompte:
-    return NouveauCompte(
-        courriel=invitation.courriel,
-        nom=invitation.nom,
-        prenom=invitation.prenom,
-        roles=(invitation.role,),
-        droits=invitation.droits,
-    )
-
-
 async def _owner(deps: Deps, courriel: str) -> Compte | None:
     key = fingerprint(deps, courriel)
     owner = (await find_owners(deps.database, [key])).get(key)
     return None if owner is None else await find_compte(deps.database, owner)
 
 
-async def _create(deps: Deps, par: Partie, invitation: Invitation) -> Compte:
-    async def also(work: Work, compte: Compte) -> None:
-        await send_link(deps, work, compte, role=invitation.role)
+async def _create(deps: Deps, par: Partie, role: RoleTenu, asked: Compte, also: AussiInvite) -> Invite:
+    async def with_link(work: Work, compte: Compte) -> None:
+        await send_link(deps, work, compte, role=role)
         await note(
             deps,
             work,
             Acte.INVITATION_ENVOYEE,
             par=par,
             cible=Partie.of(compte),
-            uai=invitation.role.uai,
-            detail=role_detail(invitation.role),
+            uai=role.uai,
+            detail=role_detail(role),
         )
+        await also(work, Invite(compte, nouveau=True))
 
-    return await create_compte(deps, _nouveau(invitation), par=par, also=also)
+    return Invite(await create_compte(deps, asked, par=par, also=with_link), nouveau=True)
 
 
-async def _give(deps: Deps, giver: Principal, owner: Compte, asked: Compte) -> Compte:
-    """Give the account that the person has what was asked for it, and tell its owner."""
+async def _give(
+    deps: Deps, giver: Principal, owner: Compte, asked: Compte, *, again: bool, also: AussiInvite
+) -> Invite:
+    """Give the account that the person has what was asked for it, and tell its owner; nothing it held is lowered.
+
+    Who waits for its activation gets another link; unless `again`, only when something changed.
+    """
     policy.require_other(giver, owner)
     if not (same_name(owner.nom, asked.nom) and same_name(owner.prenom, asked.prenom)):
         raise AutrePersonne
     (role,) = asked.roles
     par = Partie.of(giver)
 
-    async def body(work: Work) -> Compte:
+    async def body(work: Work) -> Invite:
         held = await load(work, owner.id)
         changed = held.give_role(role)
         for droit in asked.droits:
-            changed = changed.give_right(droit, now=deps.clock())
+            changed = changed.give_right(droit, now=deps.clock()) if adds_to(changed, droit) else changed
         saved = await save_change(deps, work, held, changed)
-        if saved.etat is EtatCompte.INVITE:
+        invited = Invite(saved, nouveau=False, change=saved.version != held.version)
+        if saved.etat is EtatCompte.INVITE and (again or invited.change):
             await send_link(deps, work, saved, role=role)
-        elif saved.version != held.version:
+        elif invited.change:
             await notify(deps, work, saved, lettres.new_role(saved.prenom, role.role, place_of(role)))
-        if saved.version != held.version:
+        if invited.change:
             await note(
                 deps, work, Acte.ROLE_DONNE, par=par, cible=Partie.of(saved), uai=role.uai, detail=role_detail(role)
             )
-        return saved
+        await also(work, invited)
+        return invited
 
     return await deps.transact(body)
