@@ -16,11 +16,12 @@ from kit.outbox.relay import Relay
 from kit.rpc import server as rpc
 from kit.rpc.tls import server_credentials
 from kit.settings import Mode
-from services.identity import telechargements
+from services.identity import telechargements, televersements
 from services.identity.battements import Battements
 from services.identity.consumers import subscriptions
 from services.identity.courrier import Courrier
 from services.identity.deps import make_deps
+from services.identity.invitateur import Invitateur
 from services.identity.oidc import routes as oidc
 from services.identity.oidc.clients import load_clients
 from services.identity.oidc.deconnexions import Avertisseur
@@ -29,6 +30,7 @@ from services.identity.origine import Origine
 from services.identity.pages import routes as pages
 from services.identity.rpc import CALLERS, IdentityServicer
 from services.identity.scelleur import Scelleur
+from services.identity.schema.depots import DEPOTS
 from services.identity.schema.graphe import SCHEMA
 from services.identity.schema.types import Context
 from services.identity.settings import IdentitySettings
@@ -49,6 +51,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
     courrier = Courrier.of(settings, database, vault)
     deps = make_deps(settings, database, vault, committed=relay.wake, mail_written=courrier.wake)
     gateway = service_tokens.vouched_by(settings.cles_services, callee="identity", callers=service_tokens.GATEWAY)
+    invitateur = Invitateur(deps=deps)
     serveur = Serveur(deps, clients, issuer=settings.identity_url, voucher=gateway)
     rpc_servers: list[grpc.aio.Server] = []
 
@@ -89,6 +92,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
             *oidc.routes(serveur, clients),
             *pages.routes(serveur, clients, secure=settings.secure),
             *telechargements.routes(deps, caller, oidc.cross_origin(clients)),
+            *televersements.routes(deps, caller, oidc.cross_origin(clients), received=invitateur.wake),
             Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]),
         ],
         prepare=prepare,
@@ -98,10 +102,12 @@ def create_app(settings: IdentitySettings) -> Starlette:
             Battements.of(settings, database, deps.trousseau).run,
             Scelleur(deps=deps).run,
             Veilleur(deps=deps).run,
+            invitateur.run,
             deps.trousseau.follow,
             Avertisseur.of(deps, clients, issuer=settings.identity_url).run,
             Consumer.of(settings, subscriptions(database), service="identity").run,
         ],
         closers=[close],
+        streams=[DEPOTS],
         middleware=[Middleware(Origine)],
     ).asgi()

@@ -34,6 +34,8 @@ class Deps:
         adresses_connues_jours: for how long an address spares factors after another one; 0: not at all.
         essais_par_adresse: how many passwords and codes may fail from one address within ten minutes.
         essais_par_reseau: how many from one network.
+        invitations_par_fichier: how many persons a list of invitations may name.
+        invitations_par_jour: how many the lists of one account may, within a day.
         employeurs: the providers whose identity signs people in, by id.
         campaign_clock: decides which session of the campaign it is; what is dated is by `clock`.
         mail_written: called after a commit that wrote a message to send.
@@ -58,6 +60,8 @@ class Deps:
     adresses_connues_jours: int
     essais_par_adresse: int
     essais_par_reseau: int
+    invitations_par_fichier: int
+    invitations_par_jour: int
     employeurs: Mapping[str, Fournisseur]
     mail_written: Callable[[], None]
     campaign_clock: Clock
@@ -97,6 +101,8 @@ def make_deps(
         adresses_connues_jours=settings.adresses_connues_jours,
         essais_par_adresse=settings.essais_par_adresse,
         essais_par_reseau=settings.essais_par_reseau,
+        invitations_par_fichier=settings.invitations_par_fichier,
+        invitations_par_jour=settings.invitations_par_jour,
         employeurs=open_fournisseurs(employeurs, identity_url=settings.identity_url),
         mail_written=mail_written,
         campaign_clock=campaign_clock(settings.campagne_date),

@@ -58,6 +58,17 @@ def scope(principal: Principal, *, now: datetime) -> Portee:
     )
 
 
+def require_invites(principal: Principal, *, now: datetime) -> None:
+    """Whoever may invite somebody, somewhere: each invitation is judged for itself.
+
+    Raises:
+        Forbidden: `principal` may invite nobody.
+    """
+    portee = scope(principal, now=now)
+    if not (portee.uais or portee.academies or portee.academiques):
+        raise Forbidden("Vous n'invitez personne : demandez-en le droit à l'administrateur de votre établissement.")
+
+
 def audit_scope(principal: Principal, *, now: datetime) -> Lecture:
     """Which lines of the audit trail `principal` may read: « readable by the level above » (domaine.md §3).
 

@@ -74,6 +74,12 @@ class IdentitySettings(VaultSettings):
         ge=15,
         le=1440,
     )
+    invitations_par_fichier: int = Field(
+        2000, description="Most persons that a list of invitations names, in one file.", ge=1, le=5000
+    )
+    invitations_par_jour: int = Field(
+        5000, description="Most persons that one account invites by lists within a day.", ge=1, le=100_000
+    )
     inactivite_mois: int = Field(
         13, description="Months without use after which an account is flagged and its owner warned.", ge=1, le=120
     )

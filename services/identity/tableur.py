@@ -43,6 +43,7 @@ _ACTES: dict[str, str] = {
     Acte.COMPTE_DEVERROUILLE: "Compte déverrouillé",
     Acte.COMPTE_DECONNECTE: "Compte déconnecté par l'échelon supérieur",
     Acte.INVITATION_ENVOYEE: "Invitation envoyée",
+    Acte.LISTE_DEPOSEE: "Liste de personnes à inviter envoyée",
     Acte.MOT_DE_PASSE_OUBLIE: "Mot de passe oublié",
     Acte.MOT_DE_PASSE_CHOISI: "Mot de passe choisi",
     Acte.COURRIEL_DEMANDE: "Nouvelle adresse demandée",

@@ -89,7 +89,7 @@ def cross_origin(clients: Clients) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=sorted(origin for origin in origins(clients) if not origin.endswith(":*")),
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PUT"],
         allow_headers=["authorization", "content-type", dpop.HEADER],
     )
 

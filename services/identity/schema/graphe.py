@@ -4,6 +4,7 @@ import strawberry
 
 from kit.graphql.endpoint import Schema
 from services.identity.schema.comptes import Lectures
+from services.identity.schema.depots import Depots, LecturesDepots
 from services.identity.schema.droits import Droits
 from services.identity.schema.etats import Etats
 from services.identity.schema.invitations import Invitations
@@ -14,12 +15,12 @@ from services.identity.schema.roles import Roles
 
 
 @strawberry.type
-class Query(Lectures, Matrices, LecturesJournal):
+class Query(Lectures, Matrices, LecturesJournal, LecturesDepots):
     """What is read; each subject has its module."""
 
 
 @strawberry.type
-class Mutation(Invitations, Etats, Roles, Profils, Droits, ExportsJournal):
+class Mutation(Invitations, Depots, Etats, Roles, Profils, Droits, ExportsJournal):
     """What is done; each subject has its module."""
 
 

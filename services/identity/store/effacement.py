@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from kit.mongo import Collection, Database, Transaction
 from services.identity.store.appareils import APPAREILS
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX
+from services.identity.store.depots import forget_person
 from services.identity.store.exports import EXPORTS
 from services.identity.store.facteurs import FACTEURS
 from services.identity.store.jetons import JETONS
@@ -31,6 +32,7 @@ async def forget(
     await transaction[JETONS.name].delete_many(given, session=session)
     await transaction[FACTEURS.name].delete_one({"_id": compte}, session=session)
     await transaction[EXPORTS.name].delete_many({"recherche.compte": compte}, session=session)
+    await forget_person(transaction, compte, empreintes)
     devices = await transaction[APPAREILS.name].find({"compte": compte}, ["_id"], session=session).to_list(None)
     whose = "|".join(re.escape(key) for key in [compte, *empreintes, *(device["_id"] for device in devices)])
     counted = re.compile(f"/({whose})$")

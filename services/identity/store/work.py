@@ -24,6 +24,7 @@ from services.identity.store.connexions import CONNEXIONS, ConnexionsEnCours
 from services.identity.store.courriels import COURRIELS, Courriels
 from services.identity.store.deconnexions import DECONNEXIONS
 from services.identity.store.demandes import DEMANDES, Demandes
+from services.identity.store.depots import DEPOTS, LIGNES, Depots
 from services.identity.store.epreuves import EPREUVES, EpreuvesEnCours
 from services.identity.store.etablissements import ETABLISSEMENTS
 from services.identity.store.exports import EXPORTS, Exports
@@ -68,6 +69,8 @@ LAYOUT = Layout(
         *calendrier.COLLECTIONS,
         EXPORTS,
         ADMINISTRATEURS,
+        DEPOTS,
+        LIGNES,
     ),
     migrations=(
         Migration(1, "the life of accounts has a topic of its own: all are told in it", tell_lives),
@@ -94,6 +97,7 @@ class Work:
         self.jetons = Jetons(transaction)
         self.secours = Secours(transaction)
         self.exports = Exports(transaction)
+        self.depots = Depots(transaction)
         self.cles = Cles(transaction)
         self.epreuves = EpreuvesEnCours(transaction)
         self.appareils = Appareils(transaction)

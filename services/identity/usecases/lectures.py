@@ -21,16 +21,28 @@ async def principal_of(deps: Deps, token: AccessToken) -> Principal:
     Raises:
         Unauthenticated: its session has ended, or its account is no more.
     """
-    famille, compte = await asyncio.gather(
-        find_famille(deps.database, token.sid), find_compte(deps.database, token.sub)
-    )
-    if famille is None or compte is None or famille.compte != token.sub or not famille.is_alive(deps.clock()):
+    preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time)
+    return await _principal(deps, token.sub, token.sid, preuve)
+
+
+async def as_now(deps: Deps, principal: Principal) -> Principal:
+    """The same caller, with the rights it holds at this instant.
+
+    Raises:
+        Unauthenticated: its session has ended meanwhile, or its account is no more.
+    """
+    return await _principal(deps, principal.compte, principal.session, principal.preuve)
+
+
+async def _principal(deps: Deps, id: str, session: str, preuve: Preuve | None) -> Principal:
+    famille, compte = await asyncio.gather(find_famille(deps.database, session), find_compte(deps.database, id))
+    if famille is None or compte is None or famille.compte != id or not famille.is_alive(deps.clock()):
         raise Unauthenticated
     return Principal(
         compte=compte.id,
-        session=token.sid,
+        session=session,
         actif=compte.actif,
-        preuve=Preuve(acr=token.acr, amr=token.amr, le=token.auth_time),
+        preuve=preuve,
         roles=compte.roles,
         droits=compte.droits,
     )
