@@ -184,6 +184,7 @@ async def test_an_address_without_account_is_locked_alike_with_a_link_that_opens
     assert await links_of_nobody() > before
 
 
+@pytest.mark.stack
 async def test_sign_ins_that_begin_without_a_password_are_few_from_one_place_and_in_one_visit(
     identity: Identity,
 ) -> None:
