@@ -11,7 +11,9 @@ from services.identity.pages.connexion import go_on, step
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
 from services.identity.usecases.connexion import EnCours, find_in_progress
-from services.identity.usecases.renouvellement import renew_password
+from services.identity.usecases.mots_de_passe import AncienMotDePasseRefuse
+from services.identity.usecases.renouvellement import asks_for_old, renew_password
+from services.identity.usecases.tentatives import TropDEssais
 
 PAGE = "/connexion/mot-de-passe"
 
@@ -34,8 +36,8 @@ async def _show(contexte: Contexte, request: Request, secret: str) -> Response:
 async def _renew(contexte: Contexte, request: Request, secret: str) -> Response:
     fields = await contexte.navigateur.form(request, secret)
     try:
-        en_cours = await renew_password(contexte.deps, secret, chosen_password(fields))
-    except MotDePasseRefuse as refus:
+        en_cours = await renew_password(contexte.deps, secret, chosen_password(fields), ancien=fields.get("ancien", ""))
+    except (MotDePasseRefuse, AncienMotDePasseRefuse, TropDEssais) as refus:
         return _page(contexte, secret, await find_in_progress(contexte.deps, secret), refus=refus)
     return await go_on(contexte, request, secret, en_cours)
 
@@ -45,6 +47,7 @@ def _page(contexte: Contexte, secret: str, en_cours: EnCours, *, refus: Refusal 
         "renouvellement",
         refus=refus,
         courriel=en_cours.compte.courriel,
+        ancien=asks_for_old(en_cours),
         longueur=LONGUEUR_MINIMALE,
         preuve=contexte.navigateur.proof(secret),
     )

@@ -253,8 +253,9 @@ class ConnexionsEnCours:
         )
         return result.modified_count == 1
 
-    async def end_all_of(self, compte: str, *, now: datetime) -> None:
-        """End those of an account, whatever was shown in them."""
+    async def end_all_of(self, compte: str, *, now: datetime, sauf: str | None = None) -> None:
+        """End those of an account, whatever was shown in them; the one of hash `sauf` goes on."""
+        theirs = {"compte": compte, "_id": {"$ne": sauf}, "utilise_le": None}
         await self.transaction[CONNEXIONS.name].update_many(
-            {"compte": compte, "utilise_le": None}, {"$set": {"utilise_le": now}}, session=self.transaction.session
+            theirs, {"$set": {"utilise_le": now}}, session=self.transaction.session
         )

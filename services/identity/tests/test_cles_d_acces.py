@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any, override
 
@@ -38,9 +39,10 @@ from services.identity.pages.routes import routes as pages
 from services.identity.store.audit import AUDIT
 from services.identity.store.cles_d_acces import list_cles
 from services.identity.store.connexions import DUREE, Connexion
+from services.identity.store.facteurs import FACTEURS
 from services.identity.tests.authentificateur import Authentificateur
-from services.identity.tests.conftest import Identity, Titulaire
-from services.identity.tests.visites import open_directly
+from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
+from services.identity.tests.visites import link, open_directly
 from services.identity.usecases.applications import remove_application
 from services.identity.usecases.cles_d_acces import (
     CleCopiee,
@@ -57,8 +59,11 @@ from services.identity.usecases.cles_d_acces import (
 from services.identity.usecases.comptes import disable
 from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress
 from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.mots_de_passe import AncienMotDePasseRefuse, ask_link, reset_password
+from services.identity.usecases.renouvellement import renew_password
 from socle.principal import RoleTenu
 from socle.rubriques import Role
+from socle.testing.calendriers import publish_shipped
 
 SITE = Site(hote="localhost", origine="http://localhost:4001")
 GESTIONNAIRE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
@@ -240,6 +245,39 @@ async def test_alone_a_key_that_checks_its_owner_is_two_factors(bearer: Bearer, 
     answer = someone.cle.show(await ask_any_key(someone.deps, visite), compte=someone.who.compte.id)
     secret = await show_key_alone(someone.deps, visite, answer, demande="suite=compte")
     assert (await find_in_progress(someone.deps, secret)).etape is etape
+
+
+@pytest.mark.stack
+async def test_alone_a_key_renews_the_password_of_before_the_session_by_showing_it_or_by_a_mailed_link(
+    bearer: Bearer,
+) -> None:
+    someone = await (await bearer()).enrol()
+    await publish_shipped(someone.deps.database, 2025)
+    before = {"mot_de_passe_choisi_le": datetime(2024, 11, 1, tzinfo=UTC)}
+    await someone.deps.database[FACTEURS.name].update_one({"_id": someone.who.compte.id}, {"$set": before})
+
+    async def alone() -> str:
+        visite = new_secret()
+        answer = someone.cle.show(await ask_any_key(someone.deps, visite), compte=someone.who.compte.id)
+        return await show_key_alone(someone.deps, visite, answer, demande="")
+
+    secret, other = await alone(), await alone()
+    assert (await find_in_progress(someone.deps, secret)).etape is Etape.MOT_DE_PASSE
+    nouveau = "tramway orange derrière la colline"
+    for ancien in ("", nouveau):
+        with pytest.raises(AncienMotDePasseRefuse):
+            await renew_password(someone.deps, secret, nouveau, ancien=ancien)
+    done = await renew_password(someone.deps, secret, nouveau, ancien=MOT_DE_PASSE)
+    assert done.etape is Etape.TERMINEE
+    with pytest.raises(ConnexionExpiree):
+        await find_in_progress(someone.deps, other)
+    # Who forgot it: the link is as good, and the next sign-in asks for nothing more.
+    await someone.deps.database[FACTEURS.name].update_one({"_id": someone.who.compte.id}, {"$set": before})
+    assert (await find_in_progress(someone.deps, await alone())).etape is Etape.MOT_DE_PASSE
+    await ask_link(someone.deps, someone.who.personne.courriel)
+    lien = await link(someone.who, "Choisissez un nouveau mot de passe")
+    await reset_password(someone.deps, lien, "sept lanternes vertes au grenier")
+    assert (await find_in_progress(someone.deps, await alone())).etape is Etape.TERMINEE
 
 
 @pytest.mark.stack

@@ -9,17 +9,22 @@ import httpx
 import pytest
 
 from infra.local.connexion import Boite, Page
+from services.identity.condensats import new_secret
+from services.identity.domain.appareils import place
 from services.identity.domain.audit import OPERATEUR
 from services.identity.domain.comptes import Compte
+from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.domain.mobiles import MobileRefuse, parse_given
 from services.identity.store.appareils import find_appareil
 from services.identity.store.comptes import find_compte
 from services.identity.store.facteurs import FACTEURS, find_facteurs
+from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity
+from services.identity.tests.test_verrous import at
 from services.identity.tests.visites import Visite
 from services.identity.usecases.appareils import device_of
 from services.identity.usecases.comptes import NouveauCompte, create_compte, issue_link
-from services.identity.usecases.connexion import has_proved_mobile
+from services.identity.usecases.connexion import begin_by_employer, find_in_progress, has_proved_mobile
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 from socle.testing.calendriers import publish_shipped
@@ -120,6 +125,40 @@ async def test_another_password_is_asked_for_at_the_first_connection_of_the_sess
     assert facteurs is not None
     assert facteurs.choisi_le is not None
     assert facteurs.choisi_le > AVANT
+
+
+@pytest.mark.stack
+async def test_an_employer_s_identity_does_not_spare_another_password_nor_does_a_known_device(
+    identity: Identity,
+) -> None:
+    deps, someone, browser = identity.deps, await identity.account(GESTIONNAIRE), new_secret()
+    await publish_shipped(deps.database, 2025)
+    device, ici = device_of(deps, browser, someone.compte.id), "192.0.2.44"
+
+    async def known(work: Work) -> None:
+        lieu = deps.trousseau.empreinte("lieu", place(ici))
+        await work.appareils.proved(device, someone.compte.id, lieu, 2, now=deps.clock())
+
+    async def begin(*faits: Facteur) -> Etape:
+        with at(ici):
+            secret = await begin_by_employer(
+                deps,
+                someone.compte,
+                frozenset({Facteur.EMPLOYEUR, *faits}),
+                vu_le=deps.clock(),
+                demande="",
+                acr=1,
+                navigateur=browser,
+            )
+        return (await find_in_progress(deps, secret)).etape
+
+    await deps.transact(known)
+    assert await begin() is Etape.TERMINEE
+    await deps.database[FACTEURS.name].update_one(
+        {"_id": someone.compte.id}, {"$set": {"mot_de_passe_choisi_le": AVANT}}
+    )
+    assert await begin() is Etape.MOYEN
+    assert await begin(Facteur.TOTP) is Etape.MOT_DE_PASSE
 
 
 @pytest.mark.stack

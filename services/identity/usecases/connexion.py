@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,7 +34,7 @@ from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.tentatives import MOT_DE_PASSE, TropDEssais, TropDEssaisDUnCompte, require_guess
 from services.identity.usecases.verrous import tell_locked
 from socle.courriels import CourrielInvalide, parse_courriel
-from socle.fenetres import CodeFenetre
+from socle.fenetres import CodeFenetre, Fenetre
 from socle.projections.calendrier import Calendriers
 
 SIGN_INS = metrics.get_meter("identity").create_counter(
@@ -131,9 +132,7 @@ async def check_password(
     await essai.succeeded()
     if deps.hasher.is_outdated(held):
         await replace_hash(deps.database, compte.id, held, await deps.hasher.hash(chosen))
-    due = mots_de_passe.is_due(
-        facteurs.choisi_le if facteurs else None, [one.debut for one in ouvertures], now=deps.campaign_clock()
-    )
+    due = _is_due(deps, facteurs, ouvertures)
     return await _begin(
         deps,
         compte,
@@ -153,8 +152,24 @@ async def begin_activated(deps: Deps, compte: Compte) -> str:
 
 async def begin_by_key(deps: Deps, compte: Compte, *, demande: str) -> str:
     """Begin a sign-in by a key alone that checked who holds it: the secret of its cookie."""
-    shown = frozenset({Facteur.CLE, Facteur.VERIFICATION})
-    return await _begin(deps, compte, demande=demande, acr=1, appareil=None, faits=shown)
+    shown, due = frozenset({Facteur.CLE, Facteur.VERIFICATION}), await _find_due(deps, compte)
+    return await _begin(deps, compte, demande=demande, acr=1, appareil=None, faits=shown, renouveler=due)
+
+
+async def _find_due(deps: Deps, compte: Compte) -> bool:
+    facteurs, ouvertures = await asyncio.gather(
+        find_facteurs(deps.database, compte.id), Calendriers(deps.database).windows(CodeFenetre.SITE_GESTION)
+    )
+    return _is_due(deps, facteurs, ouvertures)
+
+
+def _is_due(deps: Deps, facteurs: Facteurs | None, ouvertures: Sequence[Fenetre]) -> bool:
+    """Whether another password is to be chosen, by whichever means its owner signs in this time: the old one would
+    open the account for another year.
+    """
+    if facteurs is None or not facteurs.mots_de_passe:
+        return False
+    return mots_de_passe.is_due(facteurs.choisi_le, [one.debut for one in ouvertures], now=deps.campaign_clock())
 
 
 def _spared(deps: Deps, compte: Compte, known: Appareil, acr: int) -> int:
@@ -238,7 +253,7 @@ async def begin_by_employer(
     What is missing is asked, or spared by the device, as after the password.
     """
     device = device_of(deps, navigateur, compte.id)
-    known = await find_appareil(deps.database, device, now=deps.clock())
+    known, due = await asyncio.gather(find_appareil(deps.database, device, now=deps.clock()), _find_due(deps, compte))
     return await _begin(
         deps,
         compte,
@@ -247,7 +262,8 @@ async def begin_by_employer(
         appareil=None if known is None else device,
         faits=faits,
         prouve_le=vu_le,
-        epargnes=0 if known is None else _spared(deps, compte, known, acr),
+        epargnes=0 if known is None or due else _spared(deps, compte, known, acr),
+        renouveler=due,
     )
 
 

@@ -144,13 +144,7 @@ async def change_password(deps: Deps, connecte: Connecte, ancien: str, nouveau: 
     """
     require_recent(deps, connecte)
     compte = connecte.compte
-    try:
-        await require_try(deps, f"ancien-mot-de-passe/{compte.id}", SECONDS_FACTEURS)
-        await _require_current(deps, compte, ancien)
-    except (TropDEssais, AncienMotDePasseRefuse) as refus:
-        await note_refused(deps, Acte.MOT_DE_PASSE_CHOISI, refus.code, par=Partie.of(compte))
-        raise
-    await deps.tentatives.forgive(f"ancien-mot-de-passe/{compte.id}")
+    await prove_current(deps, compte, ancien)
     hashes = await choose_password(deps, compte, nouveau)
 
     async def body(work: Work) -> None:
@@ -162,6 +156,23 @@ async def change_password(deps: Deps, connecte: Connecte, ancien: str, nouveau: 
     deps.mail_written()
 
 
+async def prove_current(deps: Deps, compte: Compte, mot_de_passe: str) -> None:
+    """Show the present password, before another takes its place: who holds the rest of an account does not get it too.
+
+    Raises:
+        AncienMotDePasseRefuse: it is not the present one.
+        TropDEssais: too many were tried.
+    """
+    key = f"ancien-mot-de-passe/{compte.id}"
+    try:
+        await require_try(deps, key, SECONDS_FACTEURS)
+        await _require_current(deps, compte, mot_de_passe)
+    except (TropDEssais, AncienMotDePasseRefuse) as refus:
+        await note_refused(deps, Acte.MOT_DE_PASSE_CHOISI, refus.code, par=Partie.of(compte))
+        raise
+    await deps.tentatives.forgive(key)
+
+
 async def _require_current(deps: Deps, compte: Compte, mot_de_passe: str) -> None:
     facteurs = await find_facteurs(deps.database, compte.id)
     held = facteurs.mots_de_passe[0] if facteurs and facteurs.mots_de_passe else None
@@ -170,8 +181,13 @@ async def _require_current(deps: Deps, compte: Compte, mot_de_passe: str) -> Non
         raise AncienMotDePasseRefuse
 
 
-async def keep_password(deps: Deps, work: Work, compte: Compte, hashes: Sequence[str]) -> None:
-    """Keep another password; what was mailed before it works no more."""
+async def keep_password(
+    deps: Deps, work: Work, compte: Compte, hashes: Sequence[str], *, en_cours: str | None = None
+) -> None:
+    """Keep another password; what was mailed before it works no more, and no sign-in goes on that was begun with the
+    one before, but `en_cours`.
+    """
+    await work.connexions.end_all_of(compte.id, now=deps.clock(), sauf=en_cours)
     await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
     await work.liens.void(compte.id, now=deps.clock())
     await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=Partie.of(compte))

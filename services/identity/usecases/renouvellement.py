@@ -1,22 +1,33 @@
 """Another password at the first connection of each session of the campaign (domaine.md §3)."""
 
 from services.identity.deps import Deps
-from services.identity.domain.facteurs import Etape
+from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import choose_password, load
 from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_at, find_in_progress
-from services.identity.usecases.mots_de_passe import keep_password
+from services.identity.usecases.mots_de_passe import keep_password, prove_current
 
 
-async def renew_password(deps: Deps, secret: str, mot_de_passe: str) -> EnCours:
+def asks_for_old(en_cours: EnCours) -> bool:
+    """Whether the old password is to be shown, which this sign-in did without."""
+    return Facteur.MOT_DE_PASSE not in en_cours.parcours.faits
+
+
+async def renew_password(deps: Deps, secret: str, mot_de_passe: str, *, ancien: str = "") -> EnCours:
     """Choose another password within a sign-in that shows every factor; whatever the old one opened ends.
 
+    The old one is shown first (`ancien`), unless this sign-in began with it: who found a key choose no password with
+    it. Its owner, who may have forgotten it, chooses another by a mailed link.
+
     Raises:
+        AncienMotDePasseRefuse, TropDEssais: the old one is not that, or too many were tried.
         MotDePasseRefuse: it breaks a rule, or is one of the last three.
         ConnexionExpiree: see `find_at`; or it was chosen meanwhile.
     """
     en_cours = await find_at(deps, secret, Etape.MOT_DE_PASSE)
     compte = en_cours.compte
+    if asks_for_old(en_cours):
+        await prove_current(deps, compte, ancien)
     hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> None:
@@ -24,7 +35,8 @@ async def renew_password(deps: Deps, secret: str, mot_de_passe: str) -> EnCours:
         if not await work.connexions.renewed(en_cours.connexion.condensat, now=now):
             raise ConnexionExpiree
         await work.sign_out(compte.id, now=now)
-        await keep_password(deps, work, await load(work, compte.id), hashes)
+        held = await load(work, compte.id)
+        await keep_password(deps, work, held, hashes, en_cours=en_cours.connexion.condensat)
 
     await deps.transact(body)
     deps.mail_written()
