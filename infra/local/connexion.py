@@ -138,6 +138,7 @@ class Navigateur:
     boite: Boite
     client_id: str = _CLIENT
     _http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=30))
+    _mobile: tuple[str, int] | None = None
 
     async def sign_in(self, **parameters: str) -> Jetons:
         """Sign in and exchange the code; `parameters` are added to the authorization request.
@@ -215,6 +216,14 @@ class Navigateur:
             return await self._post(response, renewal)
         if (number := page.form("/connexion/mobile/plus-tard")) is not None:
             return await self._post(response, number)
+        if (asked := page.form("/connexion/numero")) is not None and not page.refus:
+            # Only the catcher is ever sent anything.
+            mobile = f"+3360000{secrets.randbelow(10_000):04d}"
+            self._mobile = mobile, await self.boite.last(mobile)
+            asked.champs["mobile"] = mobile
+            return await self._post(response, asked)
+        if (sending := page.form("/connexion/mobile/envoi")) is not None and not page.refus:
+            return await self._prove_mobile(response, page, sending)
         if (confirmation := page.form("/connexion/confirmation")) is not None:
             return await self._post(response, confirmation)
         if (enrolment := page.form("/connexion/application")) is not None:
@@ -223,6 +232,14 @@ class Navigateur:
         if (second := page.form("/connexion/code")) is not None:
             return await self._give_code(response, page, second, seen)
         raise ConnexionRefusee(page.refus or f"unexpected page, status {response.status_code}")
+
+    async def _prove_mobile(self, response: httpx.Response, page: Page, sending: Formulaire) -> httpx.Response:
+        if self._mobile is None:
+            return await self._http.get(f"{self.identity_url}/connexion/numero")
+        if (proof := page.form("/connexion/mobile")) is None:
+            return await self._post(response, sending)
+        proof.champs["code"] = await self.boite.code_after(*self._mobile)
+        return await self._post(response, proof)
 
     async def _give_code(self, response: httpx.Response, page: Page, second: Formulaire, seen: int) -> httpx.Response:
         if second.champs["moyen"] == "courriel":

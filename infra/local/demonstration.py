@@ -129,15 +129,22 @@ def _gestionnaire(uai: str) -> Compte:
     return Compte("gestionnaire", f"gestionnaire avec le droit SIECLE, {uai}", ligne)
 
 
-def _ligne(court: str, prenom: str, nom: str, **rights: object) -> dict[str, Any]:
+def _ligne(court: str, prenom: str, nom: str, **rights: Any) -> dict[str, Any]:
+    administrates = any(role["role"].startswith("ADMIN_") for role in rights.get("roles", []))
     return {
         "courriel": f"{prenom}.{nom}@{_DOMAIN}".lower(),
         "prenom": prenom,
         "nom": nom,
         "mot_de_passe": MOT_DE_PASSE,
         "totp": totp(court),
+        **({"mobile": _mobile(court)} if administrates else {}),
         **rights,
     }
+
+
+def _mobile(court: str) -> str:
+    """The number of an administrator, which has to have one; only the catcher is ever sent anything."""
+    return f"+3360000{int(hashlib.sha256(court.encode()).hexdigest(), 16) % 10_000:04d}"
 
 
 def totp(nom_court: str) -> str:

@@ -54,6 +54,7 @@ class Deps:
     duree_session: timedelta
     pause_session: timedelta
     a_trois_facteurs: frozenset[Role]
+    a_mobile: frozenset[Role]
     inactivite: RegleInactivite
     sms: bool
     sms_par_heure: int
@@ -93,6 +94,7 @@ def make_deps(
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         pause_session=timedelta(minutes=settings.pause_session_minutes),
         a_trois_facteurs=settings.roles_a_trois_facteurs,
+        a_mobile=settings.roles_a_mobile,
         inactivite=RegleInactivite(
             mois=settings.inactivite_mois, preavis=timedelta(days=settings.inactivite_preavis_jours)
         ),

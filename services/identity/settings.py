@@ -91,7 +91,13 @@ class IdentitySettings(VaultSettings):
         description="Roles that sign in with three factors, comma-separated; everyone else does with two.",
     )
 
-    @field_validator("trois_facteurs")
+    mobile_obligatoire: Names = Field(
+        default=tuple(sorted(ROLES_A_TROIS_FACTEURS)),
+        description="Roles whose mobile number is given, and proved where `SMS_URL` is set, before they go on; "
+        "comma-separated; empty while no SMS arrives.",
+    )
+
+    @field_validator("trois_facteurs", "mobile_obligatoire")
     @classmethod
     def _check_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(value) - set(Role))
@@ -143,6 +149,10 @@ class IdentitySettings(VaultSettings):
         except ValueError:
             return host
         return None
+
+    @property
+    def roles_a_mobile(self) -> frozenset[Role]:
+        return frozenset(Role(role) for role in self.mobile_obligatoire)
 
     @property
     def roles_a_trois_facteurs(self) -> frozenset[Role]:

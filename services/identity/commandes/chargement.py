@@ -48,6 +48,7 @@ class LigneCompte(_Ligne):
     prenom: str
     mot_de_passe: str
     totp: str | None = None
+    mobile: str | None = None
     roles: tuple[LigneRole, ...] = ()
     droits: tuple[LigneDroit, ...] = ()
 
@@ -57,6 +58,7 @@ class LigneCompte(_Ligne):
             courriel=self.courriel,
             nom=self.nom,
             prenom=self.prenom,
+            mobile=self.mobile,
             roles=[
                 RoleTenu(
                     role=role.role,

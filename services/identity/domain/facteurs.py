@@ -46,13 +46,14 @@ ACRS = ("1", "2", "3")
 
 
 class Etape(Enum):
-    """What is asked next: one of `Parcours.moyens`; to enrol a means, choose another password or prove one's number; or
-    nothing more.
+    """What is asked next: one of `Parcours.moyens`; to enrol a means, choose another password, give one's number or
+    prove it; or nothing more.
     """
 
     MOYEN = auto()
     ENROLEMENT = auto()
     MOT_DE_PASSE = auto()
+    NUMERO = auto()
     MOBILE = auto()
     ENROLEMENT_PROPOSE = auto()
     TERMINEE = auto()
@@ -71,6 +72,8 @@ class Parcours:
         epargnes: whether a known device spares the factors after the password.
         renouveler: whether another password is to be chosen.
         mobile: whether a number of the account waits to be proved, and the person did not put that off.
+        numero: whether the account has no number.
+        mobile_exige: whether its roles ask for one, which nobody puts off.
     """
 
     requis: int
@@ -81,6 +84,8 @@ class Parcours:
     epargnes: bool = False
     renouveler: bool = False
     mobile: bool = False
+    numero: bool = False
+    mobile_exige: bool = False
 
     @property
     def etape(self) -> Etape:
@@ -97,7 +102,9 @@ class Parcours:
             return Etape.ENROLEMENT
         if self.renouveler:
             return Etape.MOT_DE_PASSE
-        if self.premiere and self.mobile:
+        if self.numero and self.mobile_exige:
+            return Etape.NUMERO
+        if self.mobile and (self.premiere or self.mobile_exige):
             return Etape.MOBILE
         proposed = self.requis < 3 and self.premiere and not self.enrolement_decline
         return Etape.ENROLEMENT_PROPOSE if proposed and self.enroles.isdisjoint(ENROLES) else Etape.TERMINEE

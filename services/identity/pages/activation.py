@@ -32,7 +32,7 @@ async def _page(
         courriel=compte.courriel,
         prenom=compte.prenom,
         mobile=mobile,
-        mobile_obligatoire=is_mandatory(compte.roles),
+        mobile_obligatoire=is_mandatory(compte.roles, a_mobile=contexte.deps.a_mobile),
         longueur=LONGUEUR_MINIMALE,
     )
 

@@ -183,6 +183,8 @@ async def go_on(contexte: Contexte, request: Request, secret: str, en_cours: EnC
             return see("/connexion/application")
         case Etape.MOT_DE_PASSE:
             return see("/connexion/mot-de-passe")
+        case Etape.NUMERO:
+            return see("/connexion/numero")
         case Etape.MOBILE:
             return see("/connexion/mobile")
         case Etape.MOYEN:

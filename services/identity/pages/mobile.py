@@ -30,7 +30,7 @@ async def _page(contexte: Contexte, request: Request, connecte: Connecte, refus:
         refus=refus,
         mobile=connecte.compte.mobile,
         attendu=await pending_mobile(contexte.deps, connecte),
-        facultatif=not is_mandatory(connecte.compte.roles),
+        facultatif=not is_mandatory(connecte.compte.roles, a_mobile=contexte.deps.a_mobile),
         reconnexion=sign_in_again(contexte, connecte, MOBILE),
         preuve=proof(contexte, request),
     )

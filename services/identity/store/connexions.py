@@ -31,6 +31,7 @@ CONNEXIONS = Collection(
         "epargnes": "int",
         "renouveler": "bool",
         "mobile_decline": "bool",
+        "changements": "int",
     },
     indexes=(Index(keys={"expire_le": 1}, expires_after=timedelta(0)), Index(keys={"compte": 1})),
     serves_until=UTILISE_LE,
@@ -235,6 +236,13 @@ class ConnexionsEnCours:
         """Note that factors were shown; False when the sign-in is finished or expired."""
         result = await self.transaction[CONNEXIONS.name].update_one(
             _in_progress(condensat, now), _shown(facteurs), session=self.transaction.session
+        )
+        return result.matched_count == 1
+
+    async def hold(self, condensat: str, *, now: datetime) -> bool:
+        """Whether the sign-in is in progress; it then cannot end before this transaction does."""
+        result = await self.transaction[CONNEXIONS.name].update_one(
+            _in_progress(condensat, now), {"$inc": {"changements": 1}}, session=self.transaction.session
         )
         return result.matched_count == 1
 

@@ -1,6 +1,7 @@
 """identity as it runs: over the real store and broker, its pages over HTTP, its mail into the catcher."""
 
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from kit.vault.sealing import create_local_key
 from services.identity.app import create_app
 from services.identity.deps import Deps, make_deps
 from services.identity.domain.comptes import Compte
+from services.identity.domain.mobiles import is_mandatory
 from services.identity.mfa.totp import new_secret
 from services.identity.rpc import CALLERS
 from services.identity.settings import IdentitySettings
@@ -77,7 +79,15 @@ class Identity:
         unique = "".join(chr(ord("a") + int(digit, 16)) for digit in uuid4().hex)
         courriel = f"camille.{unique}@ac-creteil.fr"
         described = CompteDeDemonstration(
-            identite=NouveauCompte(courriel=courriel, nom=nom, prenom="Camille", roles=roles, droits=droits),
+            identite=NouveauCompte(
+                courriel=courriel,
+                nom=nom,
+                prenom="Camille",
+                # Only the catcher is ever sent anything.
+                mobile=f"+3360000{secrets.randbelow(10_000):04d}" if is_mandatory(roles) else None,
+                roles=roles,
+                droits=droits,
+            ),
             mot_de_passe=MOT_DE_PASSE,
             totp=new_secret() if totp else None,
         )

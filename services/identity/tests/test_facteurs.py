@@ -219,3 +219,14 @@ def test_an_administrator_keeps_an_application_or_a_key(
     expected = contextlib.nullcontext() if dispensable else pytest.raises(MoyenIndispensable)
     with expected:
         require_dispensable(moyen, frozenset(enroles), requis=requis)
+
+
+def test_a_number_that_the_roles_ask_for_is_given_then_proved_before_going_on_and_not_put_off() -> None:
+    shown = replace(parcours(3, MAIL, TOTP), numero=True, mobile_exige=True)
+    assert shown.etape is Etape.NUMERO
+    given = replace(shown, numero=False, mobile=True)
+    assert given.etape is Etape.MOBILE
+    assert replace(given, mobile=False).etape is Etape.TERMINEE
+    assert replace(shown, faits=frozenset({PWD, MAIL})).etape is not Etape.NUMERO, "after every factor"
+    assert replace(shown, mobile_exige=False).etape is Etape.TERMINEE
+    assert replace(shown, renouveler=True).etape is Etape.MOT_DE_PASSE

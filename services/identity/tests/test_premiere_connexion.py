@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -24,7 +25,9 @@ from services.identity.tests.test_verrous import at
 from services.identity.tests.visites import Visite
 from services.identity.usecases.appareils import device_of
 from services.identity.usecases.comptes import NouveauCompte, create_compte, issue_link
-from services.identity.usecases.connexion import begin_by_employer, find_in_progress, has_proved_mobile
+from services.identity.usecases.connexion import begin_by_employer, decline_mobile, find_in_progress, has_proved_mobile
+from services.identity.usecases.droits import change_compte
+from services.identity.usecases.seconds_facteurs import CodeRefuse, give_mobile, prove_mobile, send_mobile_code
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 from socle.testing.calendriers import publish_shipped
@@ -98,6 +101,43 @@ async def test_a_new_account_signs_in_right_after_its_activation_and_proves_its_
     facteurs = await find_facteurs(identity.deps.database, compte.id)
     assert facteurs is not None
     assert has_proved_mobile(identity.deps, known, facteurs)
+
+
+@pytest.mark.stack
+async def test_who_becomes_an_administrator_gives_a_number_and_proves_that_very_one(identity: Identity) -> None:
+    deps, someone = identity.deps, await identity.account(GESTIONNAIRE)
+    compte = await identity.give_role(someone, ADMINISTRATEUR)
+    shown = frozenset({Facteur.EMPLOYEUR, Facteur.TOTP, Facteur.COURRIEL})
+    secret = await begin_by_employer(deps, compte, shown, vu_le=deps.clock(), demande="", acr=1, navigateur=None)
+    assert (await find_in_progress(deps, secret)).etape is Etape.NUMERO
+    with pytest.raises(MobileRefuse):
+        await give_mobile(deps, secret, "01 57 02 68 10")
+    theirs, other = (f"+3361{secrets.randbelow(10**7):07d}" for _ in range(2))
+    assert (await give_mobile(deps, secret, theirs)).etape is Etape.MOBILE
+    assert (await decline_mobile(deps, secret)).etape is Etape.MOBILE, "it is not put off"
+    await send_mobile_code(deps, secret)
+    code = await Boite(identity.courriels).code_after(theirs, 0)
+    await give_mobile(deps, secret, other)
+    with pytest.raises(CodeRefuse):
+        await prove_mobile(deps, secret, code)
+    await give_mobile(deps, secret, theirs)
+    assert (await prove_mobile(deps, secret, code)).etape is Etape.TERMINEE
+    excused = replace(deps, a_mobile=frozenset())
+    await change_compte(deps, compte.id, lambda held: held.reach_at(None))
+    assert (await find_in_progress(excused, secret)).etape is Etape.TERMINEE
+    assert (await find_in_progress(deps, secret)).etape is Etape.NUMERO
+
+
+@pytest.mark.stack
+async def test_the_pages_lead_a_new_administrator_to_a_number_that_receives_codes(identity: Identity) -> None:
+    someone = await identity.account(GESTIONNAIRE)
+    await identity.give_role(someone, ADMINISTRATEUR)
+    assert (await someone.browser().sign_in()).access_token
+    compte = await find_compte(identity.deps.database, someone.compte.id)
+    facteurs = await find_facteurs(identity.deps.database, someone.compte.id)
+    assert compte is not None
+    assert facteurs is not None
+    assert has_proved_mobile(identity.deps, compte, facteurs)
 
 
 @pytest.mark.stack

@@ -20,6 +20,7 @@ from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Totp, find_facteurs
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, new_compte, set_password
+from services.identity.usecases.connexion import mobile_fingerprint
 from services.identity.usecases.droits import change_compte
 from services.identity.usecases.seconds_facteurs import totp_purpose
 
@@ -94,6 +95,7 @@ async def _load_one(deps: Deps, described: CompteDeDemonstration) -> Effet:
         await _keep_secrets(deps, created, described)
         return Effet.NOUVEAU
     same: dict[str, Any] = {"nom": wanted.nom, "prenom": wanted.prenom, "roles": wanted.roles, "droits": wanted.droits}
+    same |= {} if wanted.mobile is None else {"mobile": wanted.mobile}
     compte = await change_compte(deps, held.id, lambda read: replace(read, **same))
     changed = await _give_secrets(deps, compte, described)
     return Effet.INCHANGE if compte.version == held.version and not changed else Effet.MODIFIE
@@ -118,13 +120,15 @@ async def _give_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstra
 
 
 async def _keep_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstration) -> None:
-    """Keep the secret of the application, and the mark of a demonstration."""
+    """Keep the secret of the application, that the number is its own, and the mark of a demonstration."""
     sealed = None
     if described.totp is not None:
         sealed = Totp(secret=deps.vault.seal(described.totp.encode(), purpose=totp_purpose(compte.id)), dernier_pas=0)
 
     async def body(work: Work) -> None:
         await work.facteurs.set_totp(compte.id, sealed)
+        if described.identite.mobile is not None and compte.mobile is not None:
+            await work.facteurs.set_mobile_valide(compte.id, mobile_fingerprint(deps, compte.mobile))
         await work.facteurs.set_demonstration(compte.id, _mark(deps, described))
 
     await deps.transact(body)
@@ -132,5 +136,5 @@ async def _keep_secrets(deps: Deps, compte: Compte, described: CompteDeDemonstra
 
 def _mark(deps: Deps, described: CompteDeDemonstration) -> str:
     """A fingerprint of the secrets, to know them again."""
-    secrets = orjson.dumps([described.mot_de_passe, described.totp])
+    secrets = orjson.dumps([described.mot_de_passe, described.totp, described.identite.mobile])
     return deps.trousseau.empreinte("demonstration", hashlib.sha256(secrets).hexdigest())

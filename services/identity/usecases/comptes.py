@@ -13,7 +13,7 @@ from services.identity.domain import courriels, mots_de_passe
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
 from services.identity.domain.liens import LienInvalide, Usage
-from services.identity.domain.mobiles import parse_given
+from services.identity.domain.mobiles import parse_given, parse_number
 from services.identity.domain.noms import parse_nom
 from services.identity.mfa.mots_de_passe import strength
 from services.identity.store.comptes import find_compte
@@ -28,13 +28,14 @@ from socle.principal import Droit, RoleTenu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NouveauCompte:
-    """Who an account is for, and what it holds from the start."""
+    """Who an account is for, and what it holds from the start; its mobile number where it is known already."""
 
     courriel: str
     nom: str
     prenom: str
     roles: Sequence[RoleTenu] = ()
     droits: Sequence[Droit] = ()
+    mobile: str | None = None
 
 
 def fingerprint(deps: Deps, courriel: str) -> str:
@@ -108,7 +109,7 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
     """The account as it will be created.
 
     Raises:
-        CourrielRefuse, NomRefuse, RoleInvalide, DroitInvalide: it cannot be.
+        CourrielRefuse, NomRefuse, MobileRefuse, RoleInvalide, DroitInvalide: it cannot be.
     """
     courriel = courriels.parse_address(nouveau.courriel)
     for role in nouveau.roles:
@@ -120,6 +121,7 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
         courriel=courriel,
         nom=parse_nom(nouveau.nom, champ="nom"),
         prenom=parse_nom(nouveau.prenom, champ="prenom"),
+        mobile=None if nouveau.mobile is None else parse_number(nouveau.mobile),
         roles=tuple(nouveau.roles),
         droits=tuple(nouveau.droits),
     )
@@ -161,7 +163,7 @@ async def activate(deps: Deps, secret: str, mot_de_passe: str, *, mobile: str = 
         CompteDesactive: the account was disabled meanwhile.
     """
     compte = await owner_of_link(deps, secret)
-    numero = parse_given(mobile, compte.roles)
+    numero = parse_given(mobile, compte.roles, a_mobile=deps.a_mobile)
     hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:

@@ -17,6 +17,7 @@ from services.identity.domain.appareils import Appareil
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors, suffices
+from services.identity.domain.mobiles import is_mandatory
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.domain.tentatives import MOTS_DE_PASSE
 from services.identity.store.appareils import find_appareil
@@ -302,6 +303,8 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         Facteur.SECOURS: secours > 0,
     }
     requis = max(connexion.acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
+    exige = is_mandatory(compte.roles, a_mobile=deps.a_mobile)
+    to_prove = deps.sms and compte.mobile is not None and not held[Facteur.SMS]
     parcours = Parcours(
         requis=requis,
         faits=connexion.faits,
@@ -310,7 +313,9 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         enrolement_decline=connexion.enrolement_decline,
         epargnes=connexion.epargnes >= requis,
         renouveler=connexion.renouveler,
-        mobile=deps.sms and compte.mobile is not None and not held[Facteur.SMS] and not connexion.mobile_decline,
+        mobile=to_prove and (exige or not connexion.mobile_decline),
+        numero=compte.mobile is None,
+        mobile_exige=exige,
     )
     return EnCours(connexion, compte, facteurs, parcours)
 

@@ -87,7 +87,7 @@ async def remove_mobile(deps: Deps, connecte: Connecte) -> None:
         MobileObligatoire: it is an administrator's.
     """
     require_recent(deps, connecte)
-    require_dispensable(connecte.compte.roles)
+    require_dispensable(connecte.compte.roles, a_mobile=deps.a_mobile)
     await _keep(deps, connecte, None)
 
 

@@ -12,13 +12,17 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur
+from services.identity.domain.mobiles import parse_number
 from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS, sms_of_all
+from services.identity.lettres.compte import mobile_changed
 from services.identity.mfa import courriel, sms, totp
 from services.identity.store.connexions import CodeEnvoye, Connexion
 from services.identity.store.envois import Envoi
 from services.identity.store.facteurs import Totp, use_totp_step
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
+from services.identity.usecases.avis import notify
+from services.identity.usecases.comptes import load
 from services.identity.usecases.connexion import (
     SIGN_INS,
     ConnexionExpiree,
@@ -31,6 +35,7 @@ from services.identity.usecases.connexion import (
 )
 from services.identity.usecases.tentatives import (
     CODE,
+    TropDeDemandes,
     TropDEnvois,
     TropDEssais,
     TropDEssaisDUnCompte,
@@ -39,7 +44,7 @@ from services.identity.usecases.tentatives import (
 )
 from services.identity.usecases.verrous import tell_locked
 
-_ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
+ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
 """Steps that come after a second factor only: a stolen password enrols nothing."""
 
 
@@ -77,6 +82,34 @@ async def send_code(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
         ConnexionExpiree: see `find_asking`.
     """
     await _send(deps, await find_asking(deps, secret, moyen), moyen)
+    return await find_in_progress(deps, secret)
+
+
+async def give_mobile(deps: Deps, secret: str, numero: str) -> EnCours:
+    """Give the number that the person's roles ask for, or another in place of one that was not proved; its owner is
+    told. It receives codes once it is proved to be the person's.
+
+    Raises:
+        MobileRefuse: it is no number, or receives no SMS.
+        TropDeDemandes: too many were given within the hour: each is told to the owner.
+        ConnexionExpiree: see `find_at`; or the roles ask for none.
+    """
+    en_cours = await find_at(deps, secret, Etape.NUMERO, Etape.MOBILE)
+    if not en_cours.parcours.mobile_exige:
+        raise ConnexionExpiree
+    mobile = parse_number(numero)
+    await require_try(deps, f"numero/{en_cours.compte.id}", ENVOIS, refus=TropDeDemandes)
+
+    async def body(work: Work) -> None:
+        if not await work.connexions.hold(en_cours.connexion.condensat, now=deps.clock()):
+            raise ConnexionExpiree
+        held = await load(work, en_cours.compte.id)
+        await work.comptes.save(held.reach_at(mobile))
+        await note(deps, work, Acte.MOBILE_CHANGE, par=Partie.of(held))
+        await notify(deps, work, held, mobile_changed(held.prenom))
+
+    await deps.transact(body)
+    deps.mail_written()
     return await find_in_progress(deps, secret)
 
 
@@ -204,7 +237,7 @@ async def propose_totp(deps: Deps, secret: str) -> tuple[EnCours, str]:
     Raises:
         ConnexionExpiree: see `find_at`.
     """
-    await find_at(deps, secret, *_ENROLEMENT)
+    await find_at(deps, secret, *ENROLEMENT)
     id = condensat(secret)
     sealed = deps.vault.seal(totp.new_secret().encode(), purpose=_proposal_purpose(id))
     en_cours = await with_account(deps, await deps.connexions.propose_secret(id, sealed, now=deps.clock()))
@@ -219,7 +252,7 @@ async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
         TropDEssais: too many codes were tried for this account.
         ConnexionExpiree: see `find_at`; or an application was enrolled meanwhile.
     """
-    en_cours = await find_at(deps, secret, *_ENROLEMENT)
+    en_cours = await find_at(deps, secret, *ENROLEMENT)
     proposed, compte = _proposed(deps, en_cours), en_cours.compte.id
     async with judged(deps, en_cours):
         step = totp.matching_step(proposed, _digits(code), now=deps.clock())
@@ -278,8 +311,11 @@ def _sending(en_cours: EnCours, moyen: Facteur) -> str:
 
 
 def _fingerprint(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str) -> str:
-    """Six digits are too few for a bare hash: the fingerprint needs our key, and is of this sign-in and means only."""
-    return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{moyen}/{code}")
+    """Six digits are too few for a bare hash: the fingerprint needs our key, and is of this sign-in and means only; by
+    SMS, of the number that receives it too, for the person may give another before it types the code.
+    """
+    where = en_cours.compte.mobile if moyen is Facteur.SMS else ""
+    return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{moyen}/{where}/{code}")
 
 
 def _digits(code: str) -> str:
