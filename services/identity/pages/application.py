@@ -55,6 +55,7 @@ async def _page(contexte: Contexte, secret: str, *, refus: Refusal | None = None
         uri=uri,
         etape=step_number(en_cours),
         etapes=en_cours.parcours.requis,
+        cles=contexte.deps.site is not None,
         facultatif=en_cours.etape is Etape.ENROLEMENT_PROPOSE,
         preuve=contexte.navigateur.proof(secret),
     )

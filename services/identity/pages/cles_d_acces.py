@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kit.errors import Refusal
+from services.identity.domain.cles_d_acces import NomDeCleRefuse, TropDeCles
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.pages.compte import in_paris
 from services.identity.pages.connexion import LONGEST_REQUEST, first_page, go_on, other_means, step, step_number
@@ -19,6 +20,8 @@ from services.identity.usecases.cles_d_acces import (
     add_key,
     ask_any_key,
     ask_key,
+    enrol_first_key,
+    propose_first_key,
     propose_key,
     remove_key,
     rename_key,
@@ -27,9 +30,11 @@ from services.identity.usecases.cles_d_acces import (
 )
 from services.identity.usecases.connexion import find_in_progress
 from services.identity.usecases.jetons import Connecte
+from services.identity.usecases.seconds_facteurs import ENROLEMENT
 from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais
 
 _ETAPE = "/connexion/cle"
+_PREMIERE = "/connexion/cle/nouvelle"
 _SEULE = "/connexion/sans-mot-de-passe"
 
 
@@ -49,6 +54,8 @@ def routes(contexte: Contexte) -> list[Route]:
         Route(f"{CLES}/retrait", act(contexte, CLES, _remove, _page), methods=["POST"]),
         Route(_ETAPE, step(contexte, _show), methods=["GET"]),
         Route(_ETAPE, step(contexte, _take), methods=["POST"]),
+        Route(_PREMIERE, step(contexte, _propose), methods=["GET"]),
+        Route(_PREMIERE, step(contexte, _enrol), methods=["POST"]),
         Route(_SEULE, alone, methods=["GET"]),
         Route(_SEULE, take_alone, methods=["POST"]),
     ]
@@ -115,6 +122,39 @@ async def _take(contexte: Contexte, request: Request, secret: str) -> Response:
     except (CleRefusee, TropDEssais) as refus:
         return await _step_page(contexte, secret, refus=refus)
     return await go_on(contexte, request, secret, en_cours)
+
+
+async def _propose(contexte: Contexte, request: Request, secret: str) -> Response:
+    en_cours = await find_in_progress(contexte.deps, secret)
+    if en_cours.etape not in ENROLEMENT:
+        return await go_on(contexte, request, secret, en_cours)
+    return await _first_page(contexte, secret)
+
+
+async def _enrol(contexte: Contexte, request: Request, secret: str) -> Response:
+    fields = await contexte.navigateur.form(request, secret)
+    try:
+        en_cours = await enrol_first_key(contexte.deps, secret, fields.get("cle", ""), fields.get("nom", ""))
+    except (CleRefusee, NomDeCleRefuse, TropDeCles) as refus:
+        return await _first_page(contexte, secret, refus=refus)
+    return await go_on(contexte, request, secret, en_cours)
+
+
+async def _first_page(contexte: Contexte, secret: str, *, refus: Refusal | None = None) -> Response:
+    try:
+        en_cours, asked = await propose_first_key(contexte.deps, secret)
+    except ClesNonOffertes as missing:
+        return contexte.rendu.error("Clés d'accès", missing.message, status=404)
+    return contexte.rendu.page(
+        "cle_nouvelle",
+        refus=refus,
+        script=True,
+        demande=asked,
+        etape=step_number(en_cours),
+        etapes=en_cours.parcours.requis,
+        facultatif=en_cours.etape is Etape.ENROLEMENT_PROPOSE,
+        preuve=contexte.navigateur.proof(secret),
+    )
 
 
 async def _alone_page(contexte: Contexte, request: Request, *, refus: Refusal | None = None) -> Response:

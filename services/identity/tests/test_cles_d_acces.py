@@ -50,6 +50,7 @@ from services.identity.usecases.cles_d_acces import (
     add_key,
     ask_any_key,
     ask_key,
+    propose_first_key,
     propose_key,
     remove_key,
     rename_key,
@@ -441,6 +442,50 @@ async def test_the_pages_ask_for_a_key_after_the_password_or_alone_and_take_what
         answer = await send("/connexion/sans-mot-de-passe", page, cle=another.show(asked(page)))
         assert answer.headers["location"] == "/compte"
         assert "Vous en avez 2." in (await http.get("/compte")).text
+
+
+@pytest.mark.exigence("CNIL-2025-019 choix")
+@pytest.mark.stack
+async def test_an_administrator_s_first_sign_in_needs_no_application_where_it_makes_a_key_and_shows_it(
+    bearer: Bearer, identity: Identity
+) -> None:
+    someone = await bearer()
+    await identity.give_role(someone.who, ADMINISTRATEUR)
+    await identity.deps.database[FACTEURS.name].update_one({"_id": someone.who.compte.id}, {"$set": {"totp": None}})
+    secret = new_secret()
+    connexion = Connexion(
+        condensat=condensat(secret),
+        compte=someone.who.compte.id,
+        demande="",
+        expire_le=someone.deps.clock() + DUREE,
+        faits=frozenset({Facteur.MOT_DE_PASSE, Facteur.COURRIEL}),
+    )
+    await someone.deps.connexions.open(connexion)
+    async with open_pages(replace(someone.deps, adresse=SITE.origine), identity) as http:
+        http.cookies.set("connexion", secret)
+        assert 'href="/connexion/cle/nouvelle"' in (await http.get("/connexion/application")).text
+        page = await http.get("/connexion/cle/nouvelle")
+
+        async def send(path: str, page: httpx.Response, **fields: str) -> httpx.Response:
+            form = Page(page.text).form(path)
+            assert form is not None, page.text
+            return await http.post(form.action, data=form.champs | fields)
+
+        made = someone.cle.create(asked(page))
+        assert (await send("/connexion/cle/nouvelle", page, cle=made, nom="")).status_code == 422
+        page = await http.get("/connexion/cle/nouvelle")
+        answer = await send("/connexion/cle/nouvelle", page, cle=someone.cle.create(asked(page)), nom="Ordinateur")
+        assert answer.headers["location"] == "/connexion/cle", "it counts once it is shown"
+        page = await http.get("/connexion/cle")
+        answer = await send("/connexion/cle", page, cle=someone.cle.show(asked(page)))
+        assert answer.headers["location"] == "/connexion/numero"
+
+
+@pytest.mark.stack
+async def test_no_key_is_made_by_who_has_shown_the_password_alone(bearer: Bearer) -> None:
+    someone = await bearer()
+    with pytest.raises(ConnexionExpiree):
+        await propose_first_key(someone.deps, await someone.after_password())
 
 
 @pytest.mark.stack

@@ -1,5 +1,7 @@
 """Passkeys: made and forgotten by who is signed in, shown by who signs in (ADR 033)."""
 
+from collections.abc import Awaitable, Callable
+
 from kit.errors import Refusal
 from services.identity.condensats import condensat
 from services.identity.deps import Deps
@@ -17,10 +19,18 @@ from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, begin_by_key, find_asking, with_account
+from services.identity.usecases.connexion import (
+    ConnexionExpiree,
+    EnCours,
+    begin_by_key,
+    find_asking,
+    find_at,
+    find_in_progress,
+    with_account,
+)
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
-from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
+from services.identity.usecases.seconds_facteurs import ENROLEMENT, CodeRefuse, judged
 from services.identity.usecases.tentatives import require_entry
 
 
@@ -91,7 +101,52 @@ async def add_key(deps: Deps, connecte: Connecte, answer: str, nom: str) -> None
         CleRefusee: it does not hold, or was made before.
     """
     require_recent(deps, connecte)
-    named, compte = name_key(nom), connecte.compte
+
+    async def holds(work: Work) -> None:
+        await require_held(deps, work, connecte)
+
+    await _keep(deps, connecte.compte, connecte.session.id, answer, nom, holds)
+
+
+async def propose_first_key(deps: Deps, secret: str) -> tuple[EnCours, str]:
+    """What the browser is asked within a sign-in that enrols a means, to make a key.
+
+    Raises:
+        ClesNonOffertes: see `require_site`.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours, site, challenge = await find_at(deps, secret, *ENROLEMENT), require_site(deps), cles.new_challenge()
+    compte = en_cours.compte
+    await _await(deps, Genre.CLE_NOUVELLE, en_cours.connexion.condensat, challenge, compte=compte.id)
+    held = await list_cles(deps.database, compte.id)
+    return en_cours, cles.ask_creation(site, challenge, compte=compte.id, courriel=compte.courriel, cles=held)
+
+
+async def enrol_first_key(deps: Deps, secret: str, answer: str, nom: str) -> EnCours:
+    """Keep the key that the browser made within a sign-in, after its other factors; its owner is told.
+
+    It counts once it is shown: where a factor is missing, it is asked for next.
+
+    Raises:
+        NomDeCleRefuse, TropDeCles, CleRefusee: see `add_key`.
+        ConnexionExpiree: see `find_at`.
+    """
+    en_cours = await find_at(deps, secret, *ENROLEMENT)
+    id = en_cours.connexion.condensat
+
+    async def holds(work: Work) -> None:
+        if not await work.connexions.hold(id, now=deps.clock()):
+            raise ConnexionExpiree
+
+    await _keep(deps, en_cours.compte, id, answer, nom, holds)
+    return await find_in_progress(deps, secret)
+
+
+async def _keep(
+    deps: Deps, compte: Compte, lieu: str, answer: str, nom: str, holds: Callable[[Work], Awaitable[None]]
+) -> None:
+    """Keep the key that was made in that place, where it still `holds`."""
+    named = name_key(nom)
     try:
         challenge = cles.read_challenge(answer)
         made = cles.verify_creation(require_site(deps), answer, challenge)
@@ -111,9 +166,9 @@ async def add_key(deps: Deps, connecte: Connecte, answer: str, nom: str) -> None
     )
 
     async def body(work: Work) -> None:
-        await require_held(deps, work, connecte)
+        await holds(work)
         shown = cles.fingerprint(challenge)
-        if not await work.epreuves.use(Genre.CLE_NOUVELLE, connecte.session.id, empreinte=shown, now=deps.clock()):
+        if not await work.epreuves.use(Genre.CLE_NOUVELLE, lieu, empreinte=shown, now=deps.clock()):
             raise CleRefusee
         await work.facteurs.touch(compte.id)
         if await work.cles.count(compte.id) >= NOMBRE_MAXIMAL:
