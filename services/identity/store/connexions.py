@@ -178,13 +178,15 @@ class Connexions:
         )
         return None if row is None else row.codes[moyen].empreinte
 
-    async def use_code(self, condensat: str, moyen: Facteur, empreinte: str, *, now: datetime) -> Connexion | None:
-        """Use the code sent by `moyen`, and note the factor with it; None when it was used meanwhile."""
+    async def use_code(
+        self, condensat: str, moyen: Facteur, empreinte: str, *, now: datetime, compte: bool
+    ) -> Connexion | None:
+        """Use the code sent by `moyen`, and with `compte` note the factor with it; None when it was used meanwhile."""
         champ = _CHAMPS[moyen]
         return await self._change(
             condensat,
             now,
-            {"$set": {f"{champ}.utilise_le": now}, "$addToSet": {"faits": moyen}},
+            {"$set": {f"{champ}.utilise_le": now}} | (_shown([moyen]) if compte else {}),
             {f"{champ}.utilise_le": None, f"{champ}.empreinte": empreinte},
         )
 

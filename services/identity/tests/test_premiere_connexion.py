@@ -121,7 +121,8 @@ async def test_who_becomes_an_administrator_gives_a_number_and_proves_that_very_
     with pytest.raises(CodeRefuse):
         await prove_mobile(deps, secret, code)
     await give_mobile(deps, secret, theirs)
-    assert (await prove_mobile(deps, secret, code)).etape is Etape.TERMINEE
+    proved = await prove_mobile(deps, secret, code)
+    assert (proved.etape, proved.parcours.faits) == (Etape.TERMINEE, shown), "a number just given proves nobody"
     excused = replace(deps, a_mobile=frozenset())
     await change_compte(deps, compte.id, lambda held: held.reach_at(None))
     assert (await find_in_progress(excused, secret)).etape is Etape.TERMINEE

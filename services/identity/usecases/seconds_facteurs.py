@@ -172,11 +172,14 @@ async def show_code(deps: Deps, secret: str, code: str, moyen: Facteur) -> EnCou
         TropDEssais: too many codes were tried for this account.
         ConnexionExpiree: see `find_asking`.
     """
-    return await with_account(deps, await _use_code(deps, await find_asking(deps, secret, moyen), moyen, code))
+    en_cours = await find_asking(deps, secret, moyen)
+    return await with_account(deps, await _use_code(deps, en_cours, moyen, code, compte=True))
 
 
 async def prove_mobile(deps: Deps, secret: str, code: str) -> EnCours:
     """Show the code that the person's number received: from now on it may receive others.
+
+    It is no factor of this sign-in: who signs in has just said which number it is.
 
     Raises:
         CodeRefuse, TropDEssais: see `show_code`.
@@ -186,7 +189,7 @@ async def prove_mobile(deps: Deps, secret: str, code: str) -> EnCours:
     compte = en_cours.compte
     assert compte.mobile is not None  # noqa: S101 - by `Etape.MOBILE`
     proved = mobile_fingerprint(deps, compte.mobile)
-    used = await _use_code(deps, en_cours, Facteur.SMS, code)
+    used = await _use_code(deps, en_cours, Facteur.SMS, code, compte=False)
 
     async def body(work: Work) -> None:
         await work.facteurs.set_mobile_valide(compte.id, proved)
@@ -196,13 +199,13 @@ async def prove_mobile(deps: Deps, secret: str, code: str) -> EnCours:
     return await with_account(deps, used)
 
 
-async def _use_code(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str) -> Connexion:
+async def _use_code(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str, *, compte: bool) -> Connexion:
     async with judged(deps, en_cours):
         now, id = deps.clock(), en_cours.connexion.condensat
         expected = await deps.connexions.try_code(id, moyen, now=now)
         if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, moyen, _digits(code))):
             raise CodeRefuse
-        used = await deps.connexions.use_code(id, moyen, expected, now=now)
+        used = await deps.connexions.use_code(id, moyen, expected, now=now, compte=compte)
         if used is None:
             raise CodeRefuse
     await deps.tentatives.forgive(_sending(en_cours, moyen))
