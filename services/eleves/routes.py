@@ -1,16 +1,14 @@
 """Where files are sent: one address a file, for the person who announced it, once (architecture §7)."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
-from kit.logs import get_logger
-from kit.mongo.connection import is_away
+from kit.app.uploads import Places, told
+from kit.errors import Unauthenticated
 from services.eleves.deps import Deps
 from services.eleves.usecases.depots import find_awaited, receive
 from socle.projections.habilitations import Acces
@@ -22,59 +20,24 @@ _AT_ONCE = 8
 _WITHIN_SECONDS = 300.0
 """≈ ours (ADR 011): half of the ten minutes that an address is valid; 64 MB then want 2 Mbit/s, and a zip far less."""
 
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (NotFound, 404),
-    (Refusal, 409),
-    (Unavailable, 503),
-)
-
-_log = get_logger(__name__)
-
 
 def routes(deps: Callable[[], Awaitable[Deps]], acces: Acces) -> list[Route]:
     """The address of each announced file: `PUT /depots/<id>`, with the access token of who announced it."""
-    places = asyncio.Semaphore(_AT_ONCE)
+    places = Places(at_once=_AT_ONCE)
 
     async def put(request: Request) -> Response:
-        try:
-            return await _receive(request, await deps(), acces, places)
-        except ClientDisconnect:
-            _log.info("upload_given_up")
-            return Response(status_code=400)
-        except TimeoutError:
-            return _refusal(408, "DEPOT_TROP_LENT", "L'envoi a duré plus de cinq minutes : recommencez-le.")
-        except Exception as error:
-            if is_away(error):
-                error = Unavailable()
-            for kind, status in _STATUS:
-                if isinstance(error, kind):
-                    return _answer(error, status)
-            raise
+        return await _receive(request, await deps(), acces, places)
 
-    return [Route(DEPOTS + "{fichier}", put, methods=["PUT"])]
+    return [Route(DEPOTS + "{fichier}", told(put), methods=["PUT"])]
 
 
-async def _receive(request: Request, deps: Deps, acces: Acces, places: asyncio.Semaphore) -> Response:
+async def _receive(request: Request, deps: Deps, acces: Acces, places: Places) -> Response:
     principal = await acces.of_headers(request.headers)
     if principal is None:
         raise Unauthenticated
     fichier = str(request.path_params["fichier"])
     held = await find_awaited(deps, principal, fichier)
-    if places.locked():
-        raise Unavailable("Trop d'envois sont en cours : recommencez dans un instant.")
-    async with places, asyncio.timeout(_WITHIN_SECONDS):
+    async with places.take(_WITHIN_SECONDS):
         confirmed = partial(acces.confirmed, principal)
         received = await receive(deps, held, fichier, request.stream(), confirmed=confirmed)
     return JSONResponse({"import": received.id, "etat": received.etat}, status_code=202)
-
-
-def _answer(error: Exception, status: int) -> Response:
-    code, message = str(getattr(error, "code", "")), str(getattr(error, "message", ""))
-    return _refusal(status, code, message)
-
-
-def _refusal(status: int, code: str, message: str) -> Response:
-    headers: Mapping[str, str] = {"www-authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}
-    return JSONResponse({"code": code, "message": message}, status_code=status, headers=headers)

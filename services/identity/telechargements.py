@@ -8,11 +8,11 @@ from typing import IO
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from kit.errors import Forbidden, NotFound, Unauthenticated, Unavailable
-from kit.mongo.connection import is_away
+from kit.app.uploads import told
+from kit.errors import Unavailable
 from services.identity.deps import Deps
 from services.identity.domain.exports import LIGNES, Export, Format
 from services.identity.schema.journal import CHEMIN
@@ -30,12 +30,6 @@ _KINDS = {
     Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _NOT_KEPT = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (NotFound, 404),
-    (Unavailable, 503),
-)
 
 type Caller = Callable[[Request], Awaitable[Principal | None]]
 
@@ -45,16 +39,11 @@ def routes(deps: Deps, caller: Caller, cross_origin: Middleware) -> list[Route]:
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def get(request: Request) -> Response:
-        try:
-            return await _answer(deps, await caller(request), str(request.path_params["export"]), places)
-        except Exception as error:
-            known = Unavailable() if is_away(error) else error
-            for kind, status in _STATUS:
-                if isinstance(known, kind):
-                    return _refusal(known, status)
-            raise
+        return await _answer(deps, await caller(request), str(request.path_params["export"]), places)
 
-    return [Route(CHEMIN + "{export}", get, methods=["GET", "OPTIONS"], middleware=[cross_origin])]
+    return [
+        Route(CHEMIN + "{export}", told(get, headers=_NOT_KEPT), methods=["GET", "OPTIONS"], middleware=[cross_origin])
+    ]
 
 
 async def _answer(deps: Deps, principal: Principal | None, id: str, places: asyncio.Semaphore) -> Response:
@@ -94,9 +83,3 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 def _name(export: Export) -> str:
     return f"journal-{export.demande_le:%Y-%m-%d}.{export.format.lower()}"
-
-
-def _refusal(error: Exception, status: int) -> Response:
-    challenge = {"www-authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}
-    said = {"code": str(getattr(error, "code", "")), "message": str(getattr(error, "message", ""))}
-    return JSONResponse(said, status_code=status, headers=_NOT_KEPT | challenge)

@@ -7,13 +7,12 @@ import io
 from collections.abc import Callable
 
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kit.errors import Forbidden, NotFound, Refusal, Unauthenticated, Unavailable
-from kit.logs import get_logger
-from kit.mongo.connection import is_away
+from kit.app.uploads import Places, told
+from kit.errors import NotFound
 from services.identity.deps import Deps
 from services.identity.domain.depots import EtatDepot
 from services.identity.modele import write_csv, write_xlsx
@@ -25,20 +24,11 @@ _AT_ONCE = 2
 """≈ ours: files at once in a process; each takes some hundreds of megabytes at worst, while it is checked."""
 _WITHIN_SECONDS = 60.0
 """≈ ours: two megabytes then want a third of a Mbit/s."""
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (NotFound, 404),
-    (Refusal, 409),
-    (Unavailable, 503),
-)
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _MODELES = {
     "csv": (write_csv, "text/csv; charset=utf-8"),
     "xlsx": (write_xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
-
-_log = get_logger(__name__)
 
 
 def routes(deps: Deps, caller: Caller, cross_origin: Middleware, *, received: Callable[[], None]) -> list[Route]:
@@ -46,54 +36,30 @@ def routes(deps: Deps, caller: Caller, cross_origin: Middleware, *, received: Ca
 
     `received` is called once a list is there.
     """
-    places = asyncio.Semaphore(_AT_ONCE)
+    places = Places(at_once=_AT_ONCE)
 
     async def put(request: Request) -> Response:
-        try:
-            answer = await _receive(deps, caller, request, places)
-        except ClientDisconnect:
-            _log.info("upload_given_up")
-            return Response(status_code=400)
-        except TimeoutError:
-            return _refusal(408, "DEPOT_TROP_LENT", "L'envoi a duré plus d'une minute : recommencez-le.")
-        except Exception as error:
-            known = Unavailable() if is_away(error) else error
-            for kind, status in _STATUS:
-                if isinstance(known, kind):
-                    return _refusal(status, str(getattr(known, "code", "")), str(getattr(known, "message", "")))
-            raise
+        principal = await caller(request)
+        async with places.take(_WITHIN_SECONDS):
+            depot = await receive(deps, principal, str(request.path_params["depot"]), request.stream())
         received()
-        return answer
+        etat = EtatDepot.EN_COURS if depot.refus is None else EtatDepot.REFUSE
+        return JSONResponse({"depot": depot.id, "etat": etat}, status_code=202, headers=_HEADERS)
 
     within = [cross_origin]
     return [
-        Route(DEPOTS + "{depot}", put, methods=["PUT", "OPTIONS"], middleware=within),
-        Route(MODELE + "{forme}", _modele, methods=["GET", "OPTIONS"], middleware=within),
+        Route(DEPOTS + "{depot}", told(put, headers=_HEADERS), methods=["PUT", "OPTIONS"], middleware=within),
+        Route(MODELE + "{forme}", told(_modele, headers=_HEADERS), methods=["GET", "OPTIONS"], middleware=within),
     ]
-
-
-async def _receive(deps: Deps, caller: Caller, request: Request, places: asyncio.Semaphore) -> Response:
-    principal = await caller(request)
-    if places.locked():
-        raise Unavailable("Trop d'envois sont en cours : recommencez dans un instant.")
-    async with places, asyncio.timeout(_WITHIN_SECONDS):
-        depot = await receive(deps, principal, str(request.path_params["depot"]), request.stream())
-    etat = EtatDepot.EN_COURS if depot.refus is None else EtatDepot.REFUSE
-    return JSONResponse({"depot": depot.id, "etat": etat}, status_code=202, headers=_HEADERS)
 
 
 async def _modele(request: Request) -> Response:
     forme = str(request.path_params["forme"])
     known = _MODELES.get(forme)
     if known is None:
-        return _refusal(404, NotFound.code, "Ce modèle existe en csv et en xlsx : choisissez l'un des deux.")
+        raise NotFound("Ce modèle existe en csv et en xlsx : choisissez l'un des deux.")
     write, kind = known
     file = io.BytesIO()
     await asyncio.to_thread(write, file)
     name = f'attachment; filename="modele-invitations.{forme}"'
     return Response(file.getvalue(), media_type=kind, headers=_HEADERS | {"content-disposition": name})
-
-
-def _refusal(status: int, code: str, message: str) -> Response:
-    challenge = {"www-authenticate": 'Bearer error="invalid_token"'} if status == 401 else {}
-    return JSONResponse({"code": code, "message": message}, status_code=status, headers=_HEADERS | challenge)
