@@ -259,12 +259,15 @@ async def test_a_process_that_dies_at_work_leaves_a_list_that_is_gone_on_with_an
 
 
 async def test_two_processes_at_one_row_invite_once(alone: Identity) -> None:
-    uai = await new_uai(alone)
+    uai, address = await new_uai(alone), new_address()
     who = await signed_in(alone, await alone.account(administrator(uai), totp=False))
-    id = await sent(alone, who, csv_of([TITRES, person(uai, new_address())]))
+    id = await sent(alone, who, csv_of([TITRES, person(uai, address)]))
     (ligne,) = await depots.waiting(alone.deps)
     await depots.treat(alone.deps, ligne)
+    invited = await find_by_address(alone.deps, address)
+    await change_compte(alone.deps, invited.id, lambda compte: compte.take_role(Role.GESTIONNAIRE))
     await depots.treat(alone.deps, ligne)
+    assert (await find_by_address(alone.deps, address)).roles == (), "what was taken since is not given again"
     assert [ligne.issue for ligne in await report(alone, who, id)] == [IssueLigne.INVITE]
     assert await alone.deps.database.envois.count_documents({}) == 1
 
@@ -375,6 +378,8 @@ async def test_nothing_is_left_of_an_erased_person_in_lists_treated_waiting_or_s
     await sent(alone, who, csv_of([TITRES, person(uai, treated_one)]))
     assert await search(deps.database, {treated_one, "Lacaze"}) == {}, "a row that waits is sealed"
     await treated(alone)
+    (row,) = await deps.database.lignes_invitations.find({}).to_list(None)
+    assert (row["contenu"], row["empreinte"]) == (None, None), "a row that is treated forgets its person"
     invited = await find_by_address(deps, treated_one)
     waiting = await alone.account(nom="Lacaze")
     await sent(alone, who, csv_of([TITRES, person(uai, waiting.personne.courriel), person(uai, waiting_one)]))
