@@ -12,7 +12,8 @@ from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
 from services.identity.pages.liens import routes_of_link
 from services.identity.usecases.comptes import activate, owner_of_link
-from services.identity.usecases.connexion import begin_activated, find_in_progress
+from services.identity.usecases.connexion import begin_activated
+from services.identity.usecases.en_cours import find_in_progress
 
 
 def routes(contexte: Contexte) -> list[Route]:

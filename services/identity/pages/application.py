@@ -10,8 +10,9 @@ from services.identity.mfa import totp
 from services.identity.pages.connexion import go_on, step, step_number
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.rendu import trusted
-from services.identity.usecases.connexion import decline_enrolment, find_in_progress
-from services.identity.usecases.seconds_facteurs import REFUS, enrol_totp, propose_totp
+from services.identity.usecases.en_cours import decline_enrolment, find_in_progress
+from services.identity.usecases.enrolement import enrol_totp, propose_totp
+from services.identity.usecases.seconds_facteurs import REFUS
 
 
 def routes(contexte: Contexte) -> list[Route]:

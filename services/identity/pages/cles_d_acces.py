@@ -28,9 +28,9 @@ from services.identity.usecases.cles_d_acces import (
     show_key,
     show_key_alone,
 )
-from services.identity.usecases.connexion import find_in_progress
+from services.identity.usecases.en_cours import find_in_progress
+from services.identity.usecases.enrolement import ENROLEMENT
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.seconds_facteurs import ENROLEMENT
 from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais
 
 _ETAPE = "/connexion/cle"

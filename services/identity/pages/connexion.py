@@ -16,15 +16,9 @@ from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
 from services.identity.pages.proposes import proposed
 from services.identity.pages.suites import page_of
-from services.identity.usecases.connexion import (
-    ConnexionExpiree,
-    EnCours,
-    check_password,
-    complete,
-    find_in_progress,
-    open_session,
-    shown_before,
-)
+from services.identity.usecases.connexion import check_password, complete, shown_before
+from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_in_progress
+from services.identity.usecases.ouverture import open_session
 from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, send_code, show_code, show_totp
 from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
 from socle.telephones import mask_mobile

@@ -13,7 +13,6 @@ from services.identity.pages.personne import act, own, proof, sign_in_again
 from services.identity.pages.proposes import TOUS, all_proposed
 from services.identity.pages.suites import EMPLOYEUR
 from services.identity.store.identites import DemandeEmployeur
-from services.identity.usecases.connexion import find_in_progress
 from services.identity.usecases.employeurs import (
     ask_to_link,
     ask_to_sign_in,
@@ -25,6 +24,7 @@ from services.identity.usecases.employeurs import (
     sign_in,
     unlink,
 )
+from services.identity.usecases.en_cours import find_in_progress
 from services.identity.usecases.jetons import Connecte
 
 _LONGEST_ANSWER = 8000

@@ -9,7 +9,7 @@ from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.domain.mobiles import MobileRefuse
 from services.identity.pages.connexion import go_on, step
 from services.identity.pages.contexte import Contexte, see
-from services.identity.usecases.connexion import EnCours, decline_mobile, find_in_progress
+from services.identity.usecases.en_cours import EnCours, decline_mobile, find_in_progress
 from services.identity.usecases.seconds_facteurs import REFUS, give_mobile, prove_mobile, send_mobile_code
 from services.identity.usecases.tentatives import TropDeDemandes
 from socle.telephones import mask_mobile

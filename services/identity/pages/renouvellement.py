@@ -10,7 +10,7 @@ from services.identity.domain.mots_de_passe import LONGUEUR_MINIMALE, MotDePasse
 from services.identity.pages.connexion import go_on, step
 from services.identity.pages.contexte import Contexte
 from services.identity.pages.formulaires import chosen_password
-from services.identity.usecases.connexion import EnCours, find_in_progress
+from services.identity.usecases.en_cours import EnCours, find_in_progress
 from services.identity.usecases.mots_de_passe import AncienMotDePasseRefuse
 from services.identity.usecases.renouvellement import asks_for_old, renew_password
 from services.identity.usecases.tentatives import TropDEssais

@@ -58,7 +58,7 @@ from services.identity.usecases.cles_d_acces import (
     show_key_alone,
 )
 from services.identity.usecases.comptes import disable
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_in_progress
+from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_in_progress
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.mots_de_passe import AncienMotDePasseRefuse, ask_link, reset_password
 from services.identity.usecases.renouvellement import renew_password

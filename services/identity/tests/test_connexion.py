@@ -16,7 +16,7 @@ from services.identity.domain.tentatives import ENVOIS, sms_of_all
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.comptes import disable, load
-from services.identity.usecases.connexion import mobile_fingerprint
+from services.identity.usecases.en_cours import mobile_fingerprint
 from services.identity.usecases.seconds_facteurs import send_code
 from services.identity.usecases.tentatives import TropDEnvois
 from socle.principal import RoleTenu

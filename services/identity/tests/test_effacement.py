@@ -26,9 +26,10 @@ from services.identity.tests.test_habilitations import read
 from services.identity.usecases.audit import OPERATEUR_LECTEUR
 from services.identity.usecases.audit import read as read_audit
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, issue_link
-from services.identity.usecases.connexion import IdentifiantsRefuses, check_password, mobile_fingerprint
+from services.identity.usecases.connexion import IdentifiantsRefuses, check_password
 from services.identity.usecases.droits import change_compte
 from services.identity.usecases.effacement import erase, erase_and_prove
+from services.identity.usecases.en_cours import mobile_fingerprint
 from services.identity.usecases.jetons import Connecte, find_signed_in
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.secours import renew_codes

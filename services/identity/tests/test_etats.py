@@ -20,7 +20,8 @@ from services.identity.tests.gestion import acts, done, letters, link_in, new_ua
 from services.identity.tests.visites import open_directly
 from services.identity.usecases import etats
 from services.identity.usecases.comptes import activate, fingerprint
-from services.identity.usecases.connexion import ConnexionExpiree, begin_by_key, check_password, find_in_progress
+from services.identity.usecases.connexion import begin_by_key, check_password
+from services.identity.usecases.en_cours import ConnexionExpiree, find_in_progress
 from services.identity.usecases.roles import give_role
 from services.identity.usecases.tentatives import TropDEssais
 from socle.principal import PreuveInsuffisante, Principal, RoleTenu

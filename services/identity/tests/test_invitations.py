@@ -52,8 +52,10 @@ async def test_an_invitation_sent_again_leaves_the_earlier_link_without_use(iden
     administrator = await acts(identity, await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai)))
     asked = for_somebody(uai)
     invited = await invite(identity.deps, administrator, asked)
+    # Mails leave side by side: the first has arrived before the second is asked for.
+    (first,) = [link_in(letter) for letter in await letters(identity, asked.courriel)]
     await send_again(identity.deps, administrator, invited.compte.id)
-    first, second = [link_in(letter) for letter in await letters(identity, asked.courriel, count=2)]
+    _, second = [link_in(letter) for letter in await letters(identity, asked.courriel, count=2)]
     with pytest.raises(LienInvalide):
         await activate(identity.deps, first, MOT_DE_PASSE)
     assert (await activate(identity.deps, second, MOT_DE_PASSE)).actif

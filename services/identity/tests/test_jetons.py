@@ -24,7 +24,9 @@ from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.connexions import ESSAIS_PAR_CODE
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
-from services.identity.usecases.connexion import ConnexionExpiree, check_password, find_in_progress, open_session
+from services.identity.usecases.connexion import check_password
+from services.identity.usecases.en_cours import ConnexionExpiree, find_in_progress
+from services.identity.usecases.ouverture import open_session
 from services.identity.usecases.seconds_facteurs import CodeRefuse, send_code, show_code, show_totp
 from socle.principal import RoleTenu
 from socle.rubriques import Role

@@ -25,8 +25,9 @@ from services.identity.tests.test_verrous import at
 from services.identity.tests.visites import Visite
 from services.identity.usecases.appareils import device_of
 from services.identity.usecases.comptes import NouveauCompte, create_compte, issue_link
-from services.identity.usecases.connexion import begin_by_employer, decline_mobile, find_in_progress, has_proved_mobile
+from services.identity.usecases.connexion import begin_by_employer
 from services.identity.usecases.droits import change_compte
+from services.identity.usecases.en_cours import decline_mobile, find_in_progress, has_proved_mobile
 from services.identity.usecases.seconds_facteurs import CodeRefuse, give_mobile, prove_mobile, send_mobile_code
 from socle.principal import RoleTenu
 from socle.rubriques import Role

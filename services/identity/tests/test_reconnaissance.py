@@ -19,7 +19,8 @@ from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity
 from services.identity.usecases.appareils import device_of
 from services.identity.usecases.comptes import set_password
-from services.identity.usecases.connexion import check_password, find_in_progress
+from services.identity.usecases.connexion import check_password
+from services.identity.usecases.en_cours import find_in_progress
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 

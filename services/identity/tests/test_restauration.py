@@ -34,8 +34,9 @@ from services.identity.usecases.audit import OPERATEUR_LECTEUR
 from services.identity.usecases.audit import read as read_audit
 from services.identity.usecases.cles import RestaurationInachevee, open_keys
 from services.identity.usecases.comptes import NouveauCompte, activate, create_compte, disable, issue_link
-from services.identity.usecases.connexion import ConnexionExpiree, check_password, find_in_progress
+from services.identity.usecases.connexion import check_password
 from services.identity.usecases.effacement import erase
+from services.identity.usecases.en_cours import ConnexionExpiree, find_in_progress
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.restauration import Publie, begin, finish
 from services.identity.usecases.secours import renew_codes

@@ -3,7 +3,7 @@
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Facteur, require_dispensable, required_factors
-from services.identity.lettres.compte import application_added, application_removed
+from services.identity.lettres.avertissements import application_added, application_removed
 from services.identity.mfa import totp
 from services.identity.store.epreuves import Epreuve, Genre
 from services.identity.store.facteurs import Totp

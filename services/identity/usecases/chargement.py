@@ -20,8 +20,8 @@ from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Totp, find_facteurs
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import NouveauCompte, create_compte, fingerprint, new_compte, set_password
-from services.identity.usecases.connexion import mobile_fingerprint
 from services.identity.usecases.droits import change_compte
+from services.identity.usecases.en_cours import mobile_fingerprint
 from services.identity.usecases.seconds_facteurs import totp_purpose
 
 

@@ -9,7 +9,7 @@ from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.cles_d_acces import NOMBRE_MAXIMAL, Cle, TropDeCles, is_clone, name_key
 from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Facteur, require_dispensable, required_factors
-from services.identity.lettres.compte import key_added, key_removed
+from services.identity.lettres.avertissements import key_added, key_removed
 from services.identity.mfa import cles_d_acces as cles
 from services.identity.mfa.cles_d_acces import CleInvalide, Geste, Site
 from services.identity.store.cles_d_acces import find_cle, list_cles
@@ -19,18 +19,19 @@ from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
-from services.identity.usecases.connexion import (
+from services.identity.usecases.connexion import begin_by_key
+from services.identity.usecases.en_cours import (
     ConnexionExpiree,
     EnCours,
-    begin_by_key,
     find_asking,
     find_at,
     find_in_progress,
     with_account,
 )
+from services.identity.usecases.enrolement import ENROLEMENT
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
-from services.identity.usecases.seconds_facteurs import ENROLEMENT, CodeRefuse, judged
+from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 from services.identity.usecases.tentatives import require_entry
 
 

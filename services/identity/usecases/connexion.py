@@ -1,13 +1,8 @@
-"""Signing in: the password, then the other factors, then a session (domaine.md §3)."""
+"""Beginning a sign-in: by the password, a key, the employer's identity, or what a session has shown (domaine.md §3)."""
 
 import asyncio
-import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from opentelemetry import metrics
-from ulid import ULID
 
 from kit.errors import Refusal
 from services.identity.condensats import condensat, new_secret
@@ -16,21 +11,17 @@ from services.identity.domain import mots_de_passe
 from services.identity.domain.appareils import Appareil
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte
-from services.identity.domain.facteurs import Etape, Facteur, Parcours, acr, amr, required_factors, suffices
-from services.identity.domain.mobiles import is_mandatory
-from services.identity.domain.sessions import Preuve, Session
+from services.identity.domain.facteurs import Facteur, required_factors
 from services.identity.domain.tentatives import MOTS_DE_PASSE
 from services.identity.store.appareils import find_appareil
-from services.identity.store.cles_d_acces import has_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.connexions import DUREE, Connexion
 from services.identity.store.courriels import find_owners
 from services.identity.store.facteurs import Facteurs, find_facteurs, replace_hash
-from services.identity.store.secours import count_left
-from services.identity.store.work import Work
 from services.identity.usecases.appareils import device_of, here, known_device
-from services.identity.usecases.audit import note, note_refused
+from services.identity.usecases.audit import note_refused
 from services.identity.usecases.comptes import fingerprint
+from services.identity.usecases.en_cours import SIGN_INS
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.tentatives import MOT_DE_PASSE, TropDEssais, TropDEssaisDUnCompte, require_guess
 from services.identity.usecases.verrous import tell_locked
@@ -38,9 +29,6 @@ from socle.courriels import CourrielInvalide, parse_courriel
 from socle.fenetres import CodeFenetre, Fenetre
 from socle.projections.calendrier import Calendriers
 
-SIGN_INS = metrics.get_meter("identity").create_counter(
-    "identity.sign_ins", description="Sign-ins, by outcome (password_refused, locked, code_refused, opened)"
-)
 _NOBODY = "personne"
 """Stands for the account of an address that has none: the same reads are made, and find nothing."""
 
@@ -52,40 +40,6 @@ class IdentifiantsRefuses(Refusal):
 
     def __init__(self) -> None:
         super().__init__("L'adresse électronique ou le mot de passe ne convient pas : vérifiez-les puis recommencez.")
-
-
-class ConnexionExpiree(Refusal):
-    """The sign-in was finished, or took more than a quarter of an hour."""
-
-    code = "CONNEXION_EXPIREE"
-
-    def __init__(self) -> None:
-        super().__init__("Cette connexion a expiré : recommencez depuis l'adresse électronique et le mot de passe.")
-
-
-@dataclass(frozen=True, slots=True)
-class EnCours:
-    """A sign-in in progress, with its account and what it proves itself with."""
-
-    connexion: Connexion
-    compte: Compte
-    facteurs: Facteurs
-    parcours: Parcours
-
-    @property
-    def etape(self) -> Etape:
-        return self.parcours.etape
-
-
-@dataclass(frozen=True, slots=True)
-class Ouverte:
-    """A session just opened: the secret of its cookie, the authorization request it was opened for, and the secret by
-    which the browser is known from now on.
-    """
-
-    secret: str
-    demande: str
-    navigateur: str
 
 
 async def check_password(
@@ -266,169 +220,3 @@ async def begin_by_employer(
         epargnes=0 if known is None or due else _spared(deps, compte, known, acr),
         renouveler=due,
     )
-
-
-async def find_in_progress(deps: Deps, secret: str) -> EnCours:
-    """The sign-in of that cookie.
-
-    Raises:
-        ConnexionExpiree: there is none, or no more; or its account was disabled meanwhile.
-    """
-    connexion = await deps.connexions.find(condensat(secret), now=deps.clock())
-    if connexion is None:
-        raise ConnexionExpiree
-    return await with_account(deps, connexion)
-
-
-async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
-    """The sign-in with its account, as they are now.
-
-    Raises:
-        ConnexionExpiree: there is no sign-in any more, or its account was disabled meanwhile.
-    """
-    if connexion is None:
-        raise ConnexionExpiree
-    compte, facteurs, secours, cle = await asyncio.gather(
-        find_compte(deps.database, connexion.compte),
-        find_facteurs(deps.database, connexion.compte),
-        count_left(deps.database, connexion.compte),
-        has_cles(deps.database, connexion.compte),
-    )
-    if compte is None or facteurs is None or not compte.actif:
-        raise ConnexionExpiree
-    held = {
-        Facteur.CLE: cle and deps.site is not None,
-        Facteur.TOTP: facteurs.totp is not None,
-        Facteur.SMS: has_proved_mobile(deps, compte, facteurs),
-        Facteur.SECOURS: secours > 0,
-    }
-    requis = max(connexion.acr, required_factors(compte.roles, a_trois=deps.a_trois_facteurs))
-    exige = is_mandatory(compte.roles, a_mobile=deps.a_mobile)
-    to_prove = deps.sms and compte.mobile is not None and not held[Facteur.SMS]
-    parcours = Parcours(
-        requis=requis,
-        faits=connexion.faits,
-        enroles=frozenset(moyen for moyen, has in held.items() if has),
-        premiere=facteurs.premiere,
-        enrolement_decline=connexion.enrolement_decline,
-        epargnes=connexion.epargnes >= requis,
-        renouveler=connexion.renouveler,
-        mobile=to_prove and (exige or not connexion.mobile_decline),
-        numero=compte.mobile is None,
-        mobile_exige=exige,
-    )
-    return EnCours(connexion, compte, facteurs, parcours)
-
-
-def has_proved_mobile(deps: Deps, compte: Compte, facteurs: Facteurs) -> bool:
-    """Whether a code can be sent by SMS, to a number that is the account's and was proved to be."""
-    if not deps.sms or compte.mobile is None or facteurs.mobile_valide is None:
-        return False
-    return hmac.compare_digest(facteurs.mobile_valide, mobile_fingerprint(deps, compte.mobile))
-
-
-def mobile_fingerprint(deps: Deps, mobile: str) -> str:
-    """What stands for a mobile number wherever it need not be read."""
-    return deps.trousseau.empreinte("mobile", mobile)
-
-
-async def find_asking(deps: Deps, secret: str, moyen: Facteur) -> EnCours:
-    """The sign-in of that cookie, where `moyen` may be shown now.
-
-    Raises:
-        ConnexionExpiree: it may not, or see `find_in_progress`.
-    """
-    en_cours = await find_in_progress(deps, secret)
-    if moyen not in en_cours.parcours.moyens:
-        raise ConnexionExpiree
-    return en_cours
-
-
-async def find_at(deps: Deps, secret: str, *etapes: Etape) -> EnCours:
-    """The sign-in of that cookie, where it is at one of these steps.
-
-    Raises:
-        ConnexionExpiree: it is not, or see `find_in_progress`.
-    """
-    en_cours = await find_in_progress(deps, secret)
-    if en_cours.etape not in etapes:
-        raise ConnexionExpiree
-    return en_cours
-
-
-async def decline_enrolment(deps: Deps, secret: str) -> EnCours:
-    """Put the enrolment of an application off.
-
-    Raises:
-        ConnexionExpiree: see `find_in_progress`.
-    """
-    return await with_account(deps, await deps.connexions.decline_enrolment(condensat(secret), now=deps.clock()))
-
-
-async def decline_mobile(deps: Deps, secret: str) -> EnCours:
-    """Put off proving the account's number: no code is sent to it until it is.
-
-    Raises:
-        ConnexionExpiree: see `find_in_progress`.
-    """
-    return await with_account(deps, await deps.connexions.decline_mobile(condensat(secret), now=deps.clock()))
-
-
-async def open_session(
-    deps: Deps, en_cours: EnCours, *, navigateur: str | None = None, remplace: Connecte | None = None
-) -> Ouverte:
-    """Open the session that a sign-in has led to; a sign-in opens one.
-
-    A browser has one session: that of the same account gets the new proof, so that what it gave clients goes on; that
-    of another ends (`remplace` is who is signed in). `navigateur` is the secret by which this browser is known, if it
-    has one.
-
-    Raises:
-        ConnexionExpiree: a factor is missing, or the sign-in was used before.
-    """
-    if en_cours.etape is not Etape.TERMINEE:
-        raise ConnexionExpiree
-    secret, browser = new_secret(), navigateur or new_secret()
-    compte, faits = en_cours.compte, en_cours.parcours.faits
-    spared = not suffices(faits, en_cours.parcours.requis)
-
-    async def body(work: Work) -> None:
-        now = deps.clock()
-        if not await work.connexions.finish(en_cours.connexion.condensat, now=now):
-            raise ConnexionExpiree
-        preuve = Preuve(
-            acr=acr(faits),
-            amr=amr(faits),
-            le=en_cours.connexion.prouve_le or now,
-            appareil=en_cours.connexion.epargnes if spared else 0,
-        )
-        session = Session(
-            id=str(ULID()), compte=compte.id, preuve=preuve, expire_le=preuve.le + deps.duree_session, vue_le=now
-        )
-        if not await _raised(deps, work, remplace, session, condensat(secret)):
-            await work.sessions.open(session, condensat=condensat(secret))
-        lieu = here(deps)
-        if not spared and lieu is not None:
-            await work.appareils.proved(device_of(deps, browser, compte.id), compte.id, lieu, len(faits), now=now)
-        await work.facteurs.signed_in(compte.id, now=now)
-        shown = {"facteurs": " ".join(preuve.amr)} | ({"appareil": "connu"} if spared else {})
-        await note(deps, work, Acte.CONNEXION, par=Partie.of(compte), detail=shown)
-
-    await deps.transact(body)
-    SIGN_INS.add(1, {"outcome": "opened"})
-    return Ouverte(secret, en_cours.connexion.demande, browser)
-
-
-async def _raised(deps: Deps, work: Work, remplace: Connecte | None, session: Session, condensat: str) -> bool:
-    """Give the session of this browser the proof of `session`, or end it where it is of another account."""
-    if remplace is None:
-        return False
-    held, now = remplace.session, deps.clock()
-    if held.compte == session.compte:
-        return await work.sessions.raise_proof(
-            held.id, session.preuve, condensat=condensat, expire_le=session.expire_le, now=now
-        )
-    await work.sessions.end(held.id, now=now)
-    await work.familles.end_all_of_session(held.id, now=now)
-    await note(deps, work, Acte.DECONNEXION, par=Partie.of(remplace.compte))
-    return False

@@ -13,7 +13,7 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.courriels import CourrielInchange, CourrielPris, parse_address
 from services.identity.domain.liens import DUREES, LienInvalide, Usage
 from services.identity.domain.tentatives import ADRESSES_DEMANDEES
-from services.identity.lettres.compte import address_asked, address_changed, address_link
+from services.identity.lettres.avertissements import address_asked, address_changed, address_link
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import claim, free
 from services.identity.store.liens import find_lien, find_pending

@@ -15,7 +15,7 @@ from services.identity.store.work import Work
 from services.identity.usecases.audit import OPERATEUR_LECTEUR, note
 from services.identity.usecases.changement import keep_administered
 from services.identity.usecases.comptes import fingerprint, load, unknown_compte
-from services.identity.usecases.connexion import mobile_fingerprint
+from services.identity.usecases.en_cours import mobile_fingerprint
 
 
 def _anybody(_compte: Compte) -> None:

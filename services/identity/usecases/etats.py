@@ -6,7 +6,7 @@ from kit.errors import Refusal
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.comptes import Compte, EtatCompte
-from services.identity.lettres import comptes as lettres
+from services.identity.lettres import gestion as lettres
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify

@@ -15,7 +15,7 @@ from services.identity.domain.liens import DUREES, Usage
 from services.identity.domain.noms import same_name
 from services.identity.domain.profils import adds_to, rights_with
 from services.identity.domain.tentatives import ENVOIS, INVITATIONS
-from services.identity.lettres import comptes as lettres
+from services.identity.lettres import gestion as lettres
 from services.identity.lettres.lettre import Lettre
 from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import find_owners

@@ -5,14 +5,14 @@ from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.mobiles import parse_number, require_dispensable
 from services.identity.domain.tentatives import ENVOIS, sms_of_all
-from services.identity.lettres.compte import mobile_changed
+from services.identity.lettres.avertissements import mobile_changed
 from services.identity.mfa import courriel, sms
 from services.identity.store.epreuves import Epreuve, Genre
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
-from services.identity.usecases.connexion import mobile_fingerprint
+from services.identity.usecases.en_cours import mobile_fingerprint
 from services.identity.usecases.epreuves import CodeInexact, digits, judged, purpose, same
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent

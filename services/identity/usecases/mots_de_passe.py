@@ -11,7 +11,7 @@ from services.identity.domain.comptes import Compte, EtatCompte
 from services.identity.domain.liens import DUREES, LienInvalide, Usage
 from services.identity.domain.mots_de_passe import LONGUEUR_MAXIMALE, normalize
 from services.identity.domain.tentatives import LIENS, LIENS_PAR_ORIGINE, SECONDS_FACTEURS
-from services.identity.lettres.compte import invitation_again, password_changed, password_link
+from services.identity.lettres.avertissements import invitation_again, password_changed, password_link
 from services.identity.lettres.lettre import Lettre
 from services.identity.origine import adresse
 from services.identity.store.comptes import find_compte

@@ -4,7 +4,7 @@ from services.identity.deps import Deps
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.store.work import Work
 from services.identity.usecases.comptes import choose_password, load
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_at, find_in_progress
+from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_at, find_in_progress
 from services.identity.usecases.mots_de_passe import keep_password, prove_current
 
 

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from kit.errors import Refusal
-from services.identity.condensats import condensat
 from services.identity.courrier import new_envoi, new_sms
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
@@ -14,16 +13,16 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.domain.mobiles import parse_number
 from services.identity.domain.tentatives import ENVOIS, SECONDS_FACTEURS, sms_of_all
-from services.identity.lettres.compte import mobile_changed
+from services.identity.lettres.avertissements import mobile_changed
 from services.identity.mfa import courriel, sms, totp
 from services.identity.store.connexions import CodeEnvoye, Connexion
 from services.identity.store.envois import Envoi
-from services.identity.store.facteurs import Totp, use_totp_step
+from services.identity.store.facteurs import use_totp_step
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
-from services.identity.usecases.connexion import (
+from services.identity.usecases.en_cours import (
     SIGN_INS,
     ConnexionExpiree,
     EnCours,
@@ -43,9 +42,6 @@ from services.identity.usecases.tentatives import (
     require_try,
 )
 from services.identity.usecases.verrous import tell_locked
-
-ENROLEMENT = (Etape.ENROLEMENT, Etape.ENROLEMENT_PROPOSE)
-"""Steps that come after a second factor only: a stolen password enrols nothing."""
 
 
 class CodeRefuse(Refusal):
@@ -203,7 +199,7 @@ async def _use_code(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str, *,
     async with judged(deps, en_cours):
         now, id = deps.clock(), en_cours.connexion.condensat
         expected = await deps.connexions.try_code(id, moyen, now=now)
-        if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, moyen, _digits(code))):
+        if expected is None or not hmac.compare_digest(expected, _fingerprint(deps, en_cours, moyen, digits(code))):
             raise CodeRefuse
         used = await deps.connexions.use_code(id, moyen, expected, now=now, compte=compte)
         if used is None:
@@ -226,49 +222,9 @@ async def show_totp(deps: Deps, secret: str, code: str) -> EnCours:
         if enrolled is None:
             raise CodeRefuse
         clear = deps.vault.open(enrolled.secret, purpose=totp_purpose(en_cours.compte.id)).decode()
-        step = totp.matching_step(clear, _digits(code), now=deps.clock())
+        step = totp.matching_step(clear, digits(code), now=deps.clock())
         if step is None or not await use_totp_step(deps.database, en_cours.compte.id, step):
             raise CodeRefuse
-    return await with_account(
-        deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
-    )
-
-
-async def propose_totp(deps: Deps, secret: str) -> tuple[EnCours, str]:
-    """The secret of the application to enrol; the same each time it is asked in this sign-in.
-
-    Raises:
-        ConnexionExpiree: see `find_at`.
-    """
-    await find_at(deps, secret, *ENROLEMENT)
-    id = condensat(secret)
-    sealed = deps.vault.seal(totp.new_secret().encode(), purpose=_proposal_purpose(id))
-    en_cours = await with_account(deps, await deps.connexions.propose_secret(id, sealed, now=deps.clock()))
-    return en_cours, _proposed(deps, en_cours)
-
-
-async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
-    """Enrol the application whose secret was proposed, by the first code it shows.
-
-    Raises:
-        CodeRefuse: it is not its code.
-        TropDEssais: too many codes were tried for this account.
-        ConnexionExpiree: see `find_at`; or an application was enrolled meanwhile.
-    """
-    en_cours = await find_at(deps, secret, *ENROLEMENT)
-    proposed, compte = _proposed(deps, en_cours), en_cours.compte.id
-    async with judged(deps, en_cours):
-        step = totp.matching_step(proposed, _digits(code), now=deps.clock())
-        if step is None:
-            raise CodeRefuse
-    enrolled = Totp(secret=deps.vault.seal(proposed.encode(), purpose=totp_purpose(compte)), dernier_pas=step)
-
-    async def body(work: Work) -> None:
-        if not await work.facteurs.enrol_totp(compte, enrolled):
-            raise ConnexionExpiree
-        await note(deps, work, Acte.APPLICATION_ENROLEE, par=Partie.of(en_cours.compte))
-
-    await deps.transact(body)
     return await with_account(
         deps, await deps.connexions.add_factor(en_cours.connexion.condensat, Facteur.TOTP, now=deps.clock())
     )
@@ -277,17 +233,6 @@ async def enrol_totp(deps: Deps, secret: str, code: str) -> EnCours:
 def totp_purpose(compte: str) -> str:
     """What the secret of an account's application is sealed for."""
     return f"totp/{compte}"
-
-
-def _proposal_purpose(connexion: str) -> str:
-    return f"totp-propose/{connexion}"
-
-
-def _proposed(deps: Deps, en_cours: EnCours) -> str:
-    if en_cours.connexion.secret is None:
-        raise ConnexionExpiree
-    purpose = _proposal_purpose(en_cours.connexion.condensat)
-    return deps.vault.open(en_cours.connexion.secret, purpose=purpose).decode()
 
 
 @asynccontextmanager
@@ -321,6 +266,6 @@ def _fingerprint(deps: Deps, en_cours: EnCours, moyen: Facteur, code: str) -> st
     return deps.trousseau.empreinte("code", f"{en_cours.connexion.condensat}/{moyen}/{where}/{code}")
 
 
-def _digits(code: str) -> str:
+def digits(code: str) -> str:
     """The code as typed, without the blanks that people and applications put in it."""
     return "".join(code.split())[:16]

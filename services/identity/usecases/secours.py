@@ -9,7 +9,7 @@ from services.identity.mfa import secours
 from services.identity.store.work import Work
 from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
-from services.identity.usecases.connexion import ConnexionExpiree, EnCours, find_asking, with_account
+from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_asking, with_account
 from services.identity.usecases.jetons import Connecte
 from services.identity.usecases.recence import require_held, require_recent
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged

@@ -1,4 +1,4 @@
-"""What the owner of an account is told of it."""
+"""The letters about what an owner did with its account, or somebody in its name: links asked for, and what changed."""
 
 from services.identity.lettres.lettre import PAS_VOUS, PREVENEZ, Lettre, Lien
 

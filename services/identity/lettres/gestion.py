@@ -1,4 +1,4 @@
-"""The letters about an account: invited, given a role, unlocked, signed out, its factors reset, disabled."""
+"""The letters about what the level above does with an account: invited, given a role, unlocked, disabled."""
 
 from services.identity.lettres.lettre import PREVENEZ, Lettre, Lien
 from socle.rubriques import Role
