@@ -96,7 +96,7 @@ _PAGE = """<!doctype html>
 
 STYLE = """
 body { margin: 0; font: 1rem/1.5 system-ui, sans-serif; color: #161616; background: #f6f6f6; }
-main { max-width: 46rem; margin: 0 auto; padding: 1rem; }
+main { max-width: 54rem; margin: 0 auto; padding: 1rem; }
 form { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; }
 label { flex-basis: 100%; }
 input { flex: 1 1 16rem; font: inherit; padding: .25rem .5rem; border: 1px solid #5a5a5a; }

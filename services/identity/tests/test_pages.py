@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from typing import override
 
 import httpx
 import pytest
@@ -89,14 +90,30 @@ async def test_passwords_are_masked_and_a_manager_may_fill_them(identity: Identi
     lien = await issue_link(identity.deps, await create_compte(identity.deps, nouveau, par=OPERATEUR))
     async with open_client(base_url=identity.url) as http:
         for path, filled_by in (("/connexion", "current-password"), (f"/activation?lien={lien}", "new-password")):
-            fields = re.findall(r'<input id="(?:mot_de_passe|confirmation)"[^>]*>', (await http.get(path)).text)
+            fields = [one for one in inputs((await http.get(path)).text) if one.get("type") == "password"]
             assert fields
             for field in fields:
-                assert 'type="password"' in field
-                assert f'autocomplete="{filled_by}"' in field
+                assert field.get("autocomplete") == filled_by
                 # Nothing cuts what a manager made, nor stands in the way of pasting it.
-                assert "maxlength" not in field
-                assert "onpaste" not in field
+                assert field.keys() <= {"id", "name", "type", "value", "required", "autocomplete", *_OF_HELP}
+                assert "required" in field
+
+
+_OF_HELP = ("aria-describedby", "autofocus")
+
+
+def inputs(page: str) -> list[dict[str, str | None]]:
+    """The attributes of each field of a page, as a browser reads them."""
+    found: list[dict[str, str | None]] = []
+
+    class Reader(HTMLParser):
+        @override
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            if tag == "input":
+                found.append(dict(attrs))
+
+    Reader().feed(page)
+    return found
 
 
 @pytest.mark.exigence("ASVS 7.2.1", "ASVS 7.2.3")

@@ -16,6 +16,13 @@ _OVERFLOW = """() => [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1
     && getComputedStyle(e).position !== 'absolute')
   .map(e => e.outerHTML.slice(0, 120))"""
+_UNKNOWN = """() => {
+  const known = ['id', 'name', 'type', 'value', 'required', 'autocomplete', 'inputmode', 'maxlength', 'class',
+    'autofocus', 'style'];
+  return [...document.querySelectorAll('input')].flatMap(
+    e => e.getAttributeNames().filter(n => !known.includes(n) && !n.startsWith('aria-')).map(n => e.id + ': ' + n));
+}"""
+"""What no field of ours has: two attributes that a template ran together, say."""
 _FAULTS = """async () => (await axe.run()).violations.map(
   v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 150)).join(' | '))"""
 
@@ -75,7 +82,7 @@ class Onglet:
         name = await self.title()
         await self.page.set_viewport_size(_WIDE)
         await self.page.evaluate(AXE.read_text())
-        wrong = [f"{name}: {fault}" for fault in await self.page.evaluate(_FAULTS)]
+        wrong = [f"{name}: {fault}" for script in (_FAULTS, _UNKNOWN) for fault in await self.page.evaluate(script)]
         for size in (_NARROW, _ZOOMED):
             await self.page.set_viewport_size(size)
             wrong += [f"{name} at {size['width']} px: {one}" for one in await self.page.evaluate(_OVERFLOW)]
