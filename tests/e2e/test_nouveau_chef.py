@@ -89,7 +89,7 @@ class Arrivant:
         await self.press("Ajouter l'application")
 
     async def open_application(self) -> Frontend:
-        """Go to the application, which sends the browser to identity and back: who has just signed in is asked nothing."""
+        """Go to the application, by identity and back: who has just signed in is asked nothing."""
         identity, verifier = self.up.url("IDENTITY_PORT"), secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         async with (
