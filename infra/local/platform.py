@@ -277,6 +277,9 @@ def describe(settings: Settings, seconds: float) -> str:
         "",
         "To sign one in with a browser: mailed codes come to the page of mails, and `make code COMPTE=<name>` prints",
         "that of its authenticator. `make jeton COMPTE=<name>` does it all, and prints the access token.",
+        "",
+        'To come as a new head of school: `academie` invites it (README, "Be a new head of school"); its letters come',
+        "to the page of mails, and the link in the first one is where it begins.",
     ]
     return "\n".join(lines) + "\n"
 

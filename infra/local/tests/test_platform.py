@@ -58,6 +58,7 @@ def test_what_to_open_whom_to_sign_in_as_and_how_is_said(tmp_path: Path) -> None
     assert all(compte.courriel in said for compte in comptes(settings.demonstration))
     assert "make code COMPTE=<name>" in said
     assert "make jeton COMPTE=<name>" in said
+    assert "Be a new head of school" in said
 
 
 def test_the_code_of_an_account_is_that_of_the_secret_it_was_given(tmp_path: Path) -> None:
