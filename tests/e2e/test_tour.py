@@ -39,7 +39,7 @@ def blocks(readme: str) -> list[tuple[str, str]]:
 
 async def test_the_readmes_tour_gives_what_it_says(up: Up) -> None:
     pairs = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(pairs) == 8
+    assert len(pairs) == 9
     script = ""
     for number, (text, _) in enumerate(pairs):
         script += f"{text}\necho; echo '--- {number}'\n"
