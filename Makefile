@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled once, for every process that is started from here: the parts of the platform start in half the time.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(LOCAL)/pycache
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help navigateur openid-client install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench up jeton code docs format
+.PHONY: help navigateur openid-client install lock contrats contrats-check publier-contrats graphe graphe-check check test test-long bench courses up jeton code docs format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,10 @@ test-long: $(INSTALLED) $(CLIENT) $(AXE) ## the long tests: kill -9, the whole p
 bench: $(INSTALLED) ## measure the bars, each against its yardstick
 	python -m infra.local.installation kafka
 	python -m tests.bench
+
+courses: $(INSTALLED) ## a thousand rounds of each race for what serves once, over two processes of identity (an hour)
+	python -m infra.local.installation kafka
+	python -m tests.bench.courses
 
 format: $(INSTALLED) ## rewrite the code as the formatter wants it
 	ruff format --quiet .

@@ -246,7 +246,7 @@ async def _sign_in(served: Served, personne: Personne, *, url: str = "") -> Jeto
 
 async def _cpu_of(served: Served, calls: Sequence[Call]) -> float:
     """Seconds of CPU that the service uses for these calls, made one after the other."""
-    process = psutil.Process(served.processes[0].pid)
+    process = psutil.Process(served.instances[0].process.pid)
     before, started = _seconds(process), time.perf_counter()
     await asyncio.sleep(_IDLE_SECONDS)
     idle = (_seconds(process) - before) / (time.perf_counter() - started)

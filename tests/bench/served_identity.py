@@ -1,6 +1,5 @@
 """`identity` in a process of its own, as shipped but for its spans, and people who sign in to it."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,9 +27,10 @@ from services.identity.usecases.cles import open_keys
 from services.identity.usecases.comptes import NouveauCompte
 from socle.principal import RoleTenu
 from socle.rubriques import Role
-from tests.bench.processus import create_topics, serve_process
+from tests.bench.processus import Instance, create_topics
 
 MOT_DE_PASSE = "parapluie cobalt sous la treille"
+_SANS_LIMITE = 100_000
 _ROLE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
 
 
@@ -38,11 +38,15 @@ _ROLE = RoleTenu(role=Role.GESTIONNAIRE, uai="0940001A")
 class Served:
     """The processes, over one store, and a second access to it."""
 
-    processes: Sequence[asyncio.subprocess.Process]
-    urls: Sequence[str]
+    instances: Sequence[Instance]
     settings: IdentitySettings
     deps: Deps
     courriels: str
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """Where each of them answers."""
+        return [instance.url for instance in self.instances]
 
     async def people(self, count: int) -> list[Personne]:
         """New active accounts, each with an application."""
@@ -89,6 +93,9 @@ async def serve_identity(
         cles_services=keys,
         argon2_memoire_kio=memory,
         argon2_passes=passes,
+        # Everybody is at one address here, and fails there.
+        essais_par_adresse=_SANS_LIMITE,
+        essais_par_reseau=_SANS_LIMITE,
     )
     database = open_database(mongodb_uri, f"{settings.prefixe_bases}identity")
     async with AsyncExitStack() as stack:
@@ -98,13 +105,12 @@ async def serve_identity(
         stack.callback(deps.hasher.close)
         await open_keys(deps, local=True)
         await create_topics(kafka, settings.prefixe_topics, TOPICS)
-        urls = [f"http://127.0.0.1:{port}" for port in ports]
-        processes = [
-            await stack.enter_async_context(serve_process("identity", _environment(settings, port), url=url))
-            for port, url in zip(ports, urls, strict=True)
-        ]
+        running = [Instance("identity", _environment(settings, port), f"http://127.0.0.1:{port}") for port in ports]
+        for instance in running:
+            stack.push_async_callback(instance.stop)
+            await instance.start()
         catcher = await stack.enter_async_context(serve(create_catcher(BoiteLocale())))
-        yield Served(processes, urls, settings, deps, courriels=catcher.url)
+        yield Served(running, settings, deps, courriels=catcher.url)
     database.client.close()
 
 
@@ -122,6 +128,8 @@ def _environment(settings: IdentitySettings, port: int) -> dict[str, str]:
         "CLES_SERVICES": str(settings.cles_services),
         "ARGON2_MEMOIRE_KIO": str(settings.argon2_memoire_kio),
         "ARGON2_PASSES": str(settings.argon2_passes),
+        "ESSAIS_PAR_ADRESSE": str(settings.essais_par_adresse),
+        "ESSAIS_PAR_RESEAU": str(settings.essais_par_reseau),
         "OTEL_TRACES_EXPORTER": "none",
         "LOG_LEVEL": "ERROR",
     }
