@@ -141,13 +141,14 @@ def require_confer(principal: Principal, tenu: RoleTenu, lieu: Lieu | None, *, n
 
 
 def require_other(principal: Principal, cible: Compte) -> None:
-    """Nobody gives itself a role: who names heads would sign as one.
+    """Nobody gives itself a role or a right: who names heads would sign as one, and who lets others in would keep in
+    rights what it loses with its role.
 
     Raises:
         Forbidden: it is its own account.
     """
     if principal.compte == cible.id:
-        raise Forbidden("Seule une autre personne peut vous donner un rôle : adressez-vous à l'échelon supérieur.")
+        raise Forbidden("Seule une autre personne peut vous donner un rôle ou un droit : adressez-vous à elle.")
 
 
 _NOMME_PAR = {
@@ -237,10 +238,11 @@ def require_give(principal: Principal, droit: Droit, lieu: Lieu, cible: Compte, 
     """Whoever may manage rights there, for what it holds itself, for no longer than it holds it.
 
     Raises:
-        Forbidden: `principal` may not manage that account's rights there.
+        Forbidden: `principal` may not manage that account's rights there, or it is its own.
         DroitNonDetenu: it does not hold what it would give.
     """
     require_manage(principal, lieu, cible, now=now)
+    require_other(principal, cible)
     last = _FOR_EVER if droit.jusqu_au is None else max(droit.jusqu_au - _INSTANT, now)
     if not principal.holds(droit.rubrique, droit.niveau, lieu, now=last, formation=droit.formation):
         raise DroitNonDetenu(

@@ -32,6 +32,11 @@ _GROUPE = re.compile(r"[\w .:/+°'’()-]{1,60}")
 _AU_PLUS = 60
 """≈ ours: classes, and groups, of one role. The largest lycée has 770 students of terminale."""
 
+ROLES_AU_PLUS, DROITS_AU_PLUS = 60, 500
+"""≈ ours: of one account, more than anybody holds who serves several establishments; whatever an account holds is told
+to every service in one message, which has to stay small.
+"""
+
 _PAR_FORMATION = frozenset(
     {
         Rubrique.PARAMETRAGE_FORMATIONS,
@@ -57,6 +62,18 @@ class DroitInvalide(Refusal):
     """A right that cannot be: signed by delegation, of a formation in a rubric that has none, already over."""
 
     code = "DROIT_INVALIDE"
+
+
+class TropDeDroits(Refusal):
+    """The account would hold more than one may."""
+
+    code = "TROP_DE_DROITS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Un compte a au plus {ROLES_AU_PLUS} rôles et {DROITS_AU_PLUS} droits : retirez-en d'abord, ou donnez le "
+            "droit pour toutes les formations à la fois."
+        )
 
 
 class CompteDesactive(Refusal):
@@ -153,13 +170,17 @@ class Compte:
 
         Raises:
             RoleInvalide: it is said to hold where such a role cannot.
+            TropDeDroits: the account has as many roles as one may.
             CompteDesactive: the account is disabled.
         """
         self._require_not_disabled()
         check_role(role)
         if role in self.roles:
             return self
-        return replace(self, roles=(*(held for held in self.roles if not same_place(held, role)), role))
+        others = tuple(held for held in self.roles if not same_place(held, role))
+        if len(others) >= ROLES_AU_PLUS:
+            raise TropDeDroits
+        return replace(self, roles=(*others, role))
 
     def take_role(
         self, role: Role, *, uai: str | None = None, academie: str | None = None, region: str | None = None
@@ -177,6 +198,7 @@ class Compte:
 
         Raises:
             DroitInvalide: see `check_right`.
+            TropDeDroits: the account has as many rights as one may.
             CompteDesactive: the account is disabled.
         """
         self._require_not_disabled()
@@ -184,6 +206,8 @@ class Compte:
         others = tuple(held for held in self.droits if not _same_thing(held, droit))
         if len(others) < len(self.droits) and droit in self.droits:
             return self
+        if len(others) >= DROITS_AU_PLUS:
+            raise TropDeDroits
         return replace(self, droits=(*others, droit))
 
     def take_right(self, uai: str, rubrique: Rubrique, formation: str | None = None) -> "Compte":

@@ -1,18 +1,23 @@
 """Accounts and what they hold: the rules (domaine.md §1 and §3)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.identity.domain.comptes import (
+    DROITS_AU_PLUS,
+    ROLES_AU_PLUS,
     Compte,
     CompteDesactive,
     DroitInvalide,
     EtatCompte,
     RoleInvalide,
+    TropDeDroits,
     administrations_lost,
     personal_words,
 )
+from services.identity.store.comptes import habilitations
 from socle.principal import Droit, RoleTenu
 from socle.rubriques import Niveau, Role, Rubrique
 
@@ -56,6 +61,29 @@ def test_the_same_right_or_role_given_again_changes_nothing() -> None:
     holder = compte(droits=(SIECLE,), roles=(role,))
     assert holder.give_right(SIECLE, now=NOW) is holder
     assert holder.give_role(role) is holder
+
+
+def test_an_account_holds_no_more_than_can_be_told_in_one_message() -> None:
+    held = compte()
+    for number in range(DROITS_AU_PLUS):
+        held = held.give_right(
+            Droit(
+                uai=UAI,
+                rubrique=Rubrique.CANDIDATURES,
+                niveau=Niveau.LECTURE,
+                formation=f"2025/{number:060d}",
+            ),
+            now=NOW,
+        )
+    for number in range(ROLES_AU_PLUS):
+        held = held.give_role(RoleTenu(role=Role.GESTIONNAIRE, uai=f"{number:07d}A"))
+    with pytest.raises(TropDeDroits):
+        held.give_right(Droit(uai=UAI, rubrique=Rubrique.SIECLE, niveau=Niveau.LECTURE), now=NOW)
+    with pytest.raises(TropDeDroits):
+        held.give_role(RoleTenu(role=Role.ADJOINT, uai=UAI))
+    first = held.droits[0]
+    assert held.give_right(replace(first, niveau=Niveau.ECRITURE), now=NOW).droits[-1].niveau is Niveau.ECRITURE
+    assert len(habilitations(held).SerializeToString()) < 100_000
 
 
 def test_a_right_on_one_formation_stands_beside_the_one_on_the_establishment() -> None:

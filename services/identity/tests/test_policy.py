@@ -1,5 +1,6 @@
 """Who may give and take which rights (domaine.md §1 and §3)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,13 @@ def test_they_give_nothing_elsewhere(role: RoleTenu) -> None:
     elsewhere = Lieu(uai="0940002B", academie="creteil")
     with pytest.raises(Forbidden):
         give(principal(role), Droit(uai="0940002B", rubrique=Rubrique.SIECLE, niveau=Niveau.LECTURE), lieu=elsewhere)
+
+
+@pytest.mark.parametrize("role", [ADMIN, CHEF])
+def test_nobody_gives_itself_a_right_to_keep_when_its_role_is_gone(role: RoleTenu) -> None:
+    giver = principal(role)
+    with pytest.raises(Forbidden):
+        give(giver, SIECLE, replace(cible(role), id=giver.compte))
 
 
 def test_whoever_was_given_the_users_gives_only_what_it_holds() -> None:

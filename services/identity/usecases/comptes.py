@@ -11,7 +11,7 @@ from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain import courriels, mots_de_passe
 from services.identity.domain.audit import Acte, Partie
-from services.identity.domain.comptes import Compte, EtatCompte, check_right, check_role, personal_words
+from services.identity.domain.comptes import Compte, EtatCompte, personal_words
 from services.identity.domain.liens import LienInvalide, Usage
 from services.identity.domain.mobiles import parse_given, parse_number
 from services.identity.domain.noms import parse_nom
@@ -109,22 +109,20 @@ def new_compte(nouveau: NouveauCompte, *, now: datetime) -> Compte:
     """The account as it will be created.
 
     Raises:
-        CourrielRefuse, NomRefuse, MobileRefuse, RoleInvalide, DroitInvalide: it cannot be.
+        CourrielRefuse, NomRefuse, MobileRefuse, RoleInvalide, DroitInvalide, TropDeDroits: it cannot be.
     """
-    courriel = courriels.parse_address(nouveau.courriel)
-    for role in nouveau.roles:
-        check_role(role)
-    for droit in nouveau.droits:
-        check_right(droit, now=now)
-    return Compte(
+    compte = Compte(
         id=str(ULID()),
-        courriel=courriel,
+        courriel=courriels.parse_address(nouveau.courriel),
         nom=parse_nom(nouveau.nom, champ="nom"),
         prenom=parse_nom(nouveau.prenom, champ="prenom"),
         mobile=None if nouveau.mobile is None else parse_number(nouveau.mobile),
-        roles=tuple(nouveau.roles),
-        droits=tuple(nouveau.droits),
     )
+    for role in nouveau.roles:
+        compte = compte.give_role(role)
+    for droit in nouveau.droits:
+        compte = compte.give_right(droit, now=now)
+    return compte
 
 
 async def issue_link(deps: Deps, compte: Compte) -> str:
