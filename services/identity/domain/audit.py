@@ -211,6 +211,20 @@ class Lecture:
     uais: frozenset[str]
     academies: frozenset[str]
 
+    def places_of(self, ligne: LigneAudit, academies: Mapping[str, str]) -> Lieux:
+        """Those of a line's places that whoever reads it may know: its own, and all of what happened to itself; who
+        manages a person in one establishment does not learn what it does in another (ADR 030).
+
+        `academies` says in which each establishment is.
+        """
+        concerned = ligne.acteur if ligne.cible is None else ligne.cible
+        if self.tout or concerned == self.compte:
+            return ligne.lieux
+        within = {uai for uai, academie in academies.items() if uai in self.uais or academie in self.academies}
+        uais = ligne.lieux.uais & (self.uais | within)
+        known = self.academies | {academies[uai] for uai in within}
+        return Lieux(uais=uais, academies=ligne.lieux.academies & known)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recherche:

@@ -74,8 +74,8 @@ class LigneJournal:
             cible_id=ligne.cible,
             cible=comptes.get(ligne.cible or ""),
             detail=[PrecisionJournal(nom=nom, valeur=valeur) for nom, valeur in sorted(ligne.detail.items())],
-            etablissements=[Etablissement(uai=strawberry.ID(uai)) for uai in sorted(ligne.lieux.uais)],
-            academies=sorted(ligne.lieux.academies),
+            etablissements=[Etablissement(uai=strawberry.ID(uai)) for uai in sorted(lue.lieux.uais)],
+            academies=sorted(lue.lieux.academies),
             adresse=lue.adresse,
         )
 

@@ -11,7 +11,7 @@ import pytest
 from openpyxl import load_workbook
 
 from kit.http import open_client
-from services.identity.domain.audit import Acte, Issue, LigneAudit, Niveau, Recherche
+from services.identity.domain.audit import Acte, Issue, Lieux, LigneAudit, Niveau, Recherche
 from services.identity.domain.exports import LIGNES, ExportTropLong, Format, PeriodeInvalide, TropDExports, dated
 from services.identity.tableur import COLONNES, write_csv, write_xlsx
 from services.identity.tests.conftest import Identity
@@ -168,6 +168,7 @@ async def lines(motif: str, count: int = 1, acte: Acte | str = Acte.CONNEXION) -
                 motif=motif,
             ),
             None,
+            Lieux(),
         )
 
 

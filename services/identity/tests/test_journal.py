@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from ulid import ULID
 from kit.errors import Forbidden, Refusal
 from kit.testing.waiting import eventually
 from services.identity.commandes.audit import read_published
-from services.identity.domain.audit import OPERATEUR, Acte, Issue, LigneAudit, Recherche, read_acte
+from services.identity.domain.audit import OPERATEUR, Acte, Issue, Lieux, LigneAudit, Recherche, read_acte
 from services.identity.domain.audit import Niveau as Echelon
 from services.identity.domain.sceaux import Defaut
 from services.identity.store.audit import ADRESSES, AUDIT, SCEAUX, count_astray
@@ -148,6 +149,23 @@ async def test_the_level_above_reads_and_nobody_else(identity: Identity) -> None
     assert await visible(identity, other, local) == 0
     assert await visible(identity, academie, other) == 0
     assert await visible(identity, nation, academie) == 1
+
+
+async def test_who_manages_a_person_in_one_establishment_does_not_learn_of_another(identity: Identity) -> None:
+    shared = await identity.account(gestionnaire(ICI), gestionnaire(AILLEURS))
+    local = reader(identity.deps, principal(await identity.account(admin())))
+    academic = await identity.account(RoleTenu(role=Role.ADMIN_ACADEMIQUE, academie="creteil"))
+    for lecteur in (local, reader(identity.deps, principal(academic))):
+        (lue,) = (await read(identity.deps, lecteur, Recherche(compte=shared.compte.id), first=9)).rows
+        assert lue.lieux == Lieux(uais=frozenset({ICI}), academies=frozenset({"creteil"}))
+        (exported,) = [one async for one in export(identity.deps, lecteur, Recherche(compte=shared.compte.id))]
+        assert exported.lieux == lue.lieux
+        probed = Recherche(compte=shared.compte.id, uai=AILLEURS)
+        assert (await read(identity.deps, lecteur, probed, first=9)).total == 0
+        assert (await read(identity.deps, lecteur, replace(probed, uai=ICI), first=9)).total == 1
+    own = reader(identity.deps, principal(shared))
+    (lue,) = (await read(identity.deps, own, Recherche(acte=Acte.COMPTE_CREE), first=9)).rows
+    assert lue.lieux.uais == {ICI, AILLEURS}
 
 
 async def test_reading_and_exporting_are_written_themselves(identity: Identity) -> None:

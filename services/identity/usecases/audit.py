@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ulid import ULID
@@ -29,7 +29,7 @@ from services.identity.domain.comptes import Compte
 from services.identity.domain.sceaux import Anomalie, Defaut, Publie, Sceau, Verification
 from services.identity.origine import adresse
 from services.identity.store import audit as store
-from services.identity.store.etablissements import academies_of
+from services.identity.store.etablissements import academies_by_uai, academies_of
 from services.identity.store.work import Work
 from socle.academies import academies_of_region
 from socle.principal import Principal
@@ -133,10 +133,11 @@ def _academies(academie: str | None, region: str | None) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class LigneLue:
-    """A line, with the address it came from while that is kept."""
+    """A line, with the address it came from while that is kept, and those of its places that the reader may know."""
 
     ligne: LigneAudit
     adresse: str | None
+    lieux: Lieux
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +173,11 @@ async def read(
     deps: Deps, lecteur: Lecteur, recherche: Recherche, *, first: int, before: str | None = None
 ) -> PageAudit:
     """The lines looked for that `lecteur` may read; that it read them is itself written."""
-    rows = await store.search(deps.database, recherche, lecteur.lecture, first=first + 1, before=before)
-    total = await store.count(deps.database, recherche, lecteur.lecture)
+    lecture = await _where(deps, lecteur.lecture, recherche)
+    rows = await store.search(deps.database, recherche, lecture, first=first + 1, before=before)
+    total = await store.count(deps.database, recherche, lecture)
     await _note_reading(deps, lecteur, Acte.AUDIT_LU, recherche)
-    return PageAudit(await _with_addresses(deps, rows), total)
+    return PageAudit(await _shown(deps, lecteur.lecture, rows), total)
 
 
 async def read_own(deps: Deps, compte: Compte, recherche: Recherche, *, first: int) -> Sequence[LigneLue]:
@@ -194,19 +196,32 @@ async def export(
     """The lines looked for that `lecteur` may read, the newest first, `most` of them; that is itself written, first."""
     await _note_reading(deps, lecteur, Acte.AUDIT_EXPORTE, recherche)
     before: str | None = None
-    while rows := await store.search(
-        deps.database, recherche, lecteur.lecture, first=min(most, _EXPORT_PAGE), before=before
-    ):
-        for row in await _with_addresses(deps, rows):
+    lecture = await _where(deps, lecteur.lecture, recherche)
+    while rows := await store.search(deps.database, recherche, lecture, first=min(most, _EXPORT_PAGE), before=before):
+        for row in await _shown(deps, lecteur.lecture, rows):
             yield row
         before, most = rows[-1].id, most - len(rows)
         if not most:
             return
 
 
-async def _with_addresses(deps: Deps, rows: Sequence[LigneAudit]) -> list[LigneLue]:
+async def _where(deps: Deps, lecture: Lecture, recherche: Recherche) -> Lecture:
+    """What may be read of an establishment that is named: elsewhere than in one's own places, one's own lines only.
+
+    Who works in two would otherwise be found in the second by who manages the first (ADR 030).
+    """
+    if lecture.tout or recherche.uai is None or recherche.uai in lecture.uais:
+        return lecture
+    if await academies_of(deps.database, [recherche.uai]) & lecture.academies:
+        return lecture
+    return replace(lecture, uais=frozenset(), academies=frozenset())
+
+
+async def _shown(deps: Deps, lecture: Lecture, rows: Sequence[LigneAudit]) -> list[LigneLue]:
     known = await store.addresses_of(deps.database, [row.id for row in rows])
-    return [LigneLue(row, known.get(row.id)) for row in rows]
+    named = {uai for row in rows for uai in row.lieux.uais}
+    academies = {} if lecture.tout else await academies_by_uai(deps.database, named | lecture.uais)
+    return [LigneLue(row, known.get(row.id), lecture.places_of(row, academies)) for row in rows]
 
 
 async def _note_reading(deps: Deps, lecteur: Lecteur, acte: Acte, recherche: Recherche) -> None:
