@@ -74,6 +74,7 @@ class Parcours:
         mobile: whether a number of the account waits to be proved, and the person did not put that off.
         numero: whether the account has no number.
         mobile_exige: whether its roles ask for one, which nobody puts off.
+        par_courriel: whether the password was chosen by a mailed link, and was not shown with another factor since.
     """
 
     requis: int
@@ -86,6 +87,7 @@ class Parcours:
     mobile: bool = False
     numero: bool = False
     mobile_exige: bool = False
+    par_courriel: bool = False
 
     @property
     def etape(self) -> Etape:
@@ -115,12 +117,14 @@ class Parcours:
         asked, or when only what is not enrolled yet would do.
 
         The last one that is asked of three is a strong one, where none was shown. Who has shown a recovery code has
-        its key or application out of reach: they come last.
+        its key or application out of reach: they come last. Of a password that came by mail the mailbox is no second
+        factor, where there is another: who reads it would need nothing else.
         """
         if self.epargnes or suffices(self.faits, self.requis):
             return ()
         must_be_strong = self.requis >= 3 and len(self.faits) >= self.requis - 1 and self.faits.isdisjoint(FORTS)
-        held = (self.enroles | {Facteur.COURRIEL}) - self.faits
+        only_mailbox = self.par_courriel and bool(self.enroles) and self.faits <= {Facteur.MOT_DE_PASSE}
+        held = (self.enroles | (frozenset() if only_mailbox else {Facteur.COURRIEL})) - self.faits
         offered = [moyen for moyen in MOYENS if moyen in held and (moyen in FORTS or not must_be_strong)]
         return tuple(sorted(offered, key=lambda moyen: Facteur.SECOURS in self.faits and moyen in ENROLES))
 

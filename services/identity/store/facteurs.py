@@ -20,6 +20,7 @@ FACTEURS = Collection(
         "averti_le": ["date", "null"],
         "changements": "int",
         "reinitialise": "bool",
+        "par_courriel": "bool",
     },
     indexes=(Index(keys={"connecte_le": 1, "_id": 1}),),
     purpose="vérifier l'identité de la personne : condensats argon2id, secret TOTP chiffré, empreinte du numéro de "
@@ -47,6 +48,7 @@ class Facteurs:
         choisi_le: when the current password was; None where it was before that was kept.
         mobile_valide: the fingerprint of the number that was proved to be its own; another one is not, until it is.
         reinitialise: whether its factors were reset since its owner last signed in.
+        par_courriel: whether the password was chosen by a mailed link, and was not shown with another factor since.
     """
 
     compte: str
@@ -57,6 +59,7 @@ class Facteurs:
     mobile_valide: str | None = None
     choisi_le: datetime | None = None
     reinitialise: bool = False
+    par_courriel: bool = False
 
     @property
     def premiere(self) -> bool:
@@ -75,6 +78,7 @@ def _facteurs(document: Document) -> Facteurs:
         mobile_valide=document.get("mobile_valide"),
         choisi_le=document.get("mot_de_passe_choisi_le"),
         reinitialise=document.get("reinitialise", False),
+        par_courriel=document.get("par_courriel", False),
     )
 
 
@@ -171,9 +175,12 @@ class FacteursStore:
             {"_id": compte, **chosen, "totp": None, "connecte_le": None}, session=self.transaction.session
         )
 
-    async def set_passwords(self, compte: str, mots_de_passe: Sequence[str], *, now: datetime) -> None:
-        """Let the first of these be the password, chosen now."""
-        await self._set(compte, {"mots_de_passe": list(mots_de_passe), "mot_de_passe_choisi_le": now})
+    async def set_passwords(
+        self, compte: str, mots_de_passe: Sequence[str], *, par_courriel: bool, now: datetime
+    ) -> None:
+        """Let the first of these be the password, chosen now; `par_courriel` by who had a mailed link and knew none."""
+        chosen = {"mots_de_passe": list(mots_de_passe), "mot_de_passe_choisi_le": now, "par_courriel": par_courriel}
+        await self._set(compte, chosen)
 
     async def set_totp(self, compte: str, totp: Totp | None) -> None:
         kept = None if totp is None else {"secret": totp.secret.document, "dernier_pas": totp.dernier_pas}
@@ -214,8 +221,10 @@ class FacteursStore:
         """Note when its owner was warned that nobody uses it."""
         await self._set(compte, {"averti_le": le})
 
-    async def signed_in(self, compte: str, *, now: datetime) -> None:
-        await self._set(compte, {"connecte_le": now, "reinitialise": False})
+    async def signed_in(self, compte: str, *, mot_de_passe: bool, now: datetime) -> None:
+        """Remember that its owner did, having shown the password with other factors or not."""
+        proved = {"par_courriel": False} if mot_de_passe else {}
+        await self._set(compte, {"connecte_le": now, "reinitialise": False, **proved})
 
     async def reset(self, compte: str) -> None:
         """Forget all but the passwords."""

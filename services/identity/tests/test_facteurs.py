@@ -151,6 +151,16 @@ def test_a_number_is_proved_at_the_first_sign_in_and_may_be_put_off() -> None:
     assert replace(first, premiere=False).etape is Etape.TERMINEE
 
 
+def test_of_a_password_that_came_by_mail_the_mailbox_is_no_second_factor_where_there_is_another() -> None:
+    def lost(requis: int, *faits: Facteur, enroles: frozenset[Facteur]) -> tuple[Facteur, ...]:
+        return replace(parcours(requis, *faits, enroles=enroles), par_courriel=True).moyens
+
+    for held in (TOTP, SMS, Facteur.CLE, Facteur.SECOURS):
+        assert lost(2, enroles=frozenset({held})) == (held,)
+    assert lost(2, enroles=frozenset()) == (MAIL,), "who has nothing else would be locked out"
+    assert MAIL in lost(3, TOTP, enroles=frozenset({TOTP})), "beside another it is one of three"
+
+
 def test_a_known_device_spares_every_step_after_the_password() -> None:
     spared = replace(parcours(3, enroles=frozenset({TOTP})), epargnes=True)
     assert (spared.etape, spared.moyens) == (Etape.TERMINEE, ())

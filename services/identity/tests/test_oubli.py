@@ -11,6 +11,7 @@ from kit.errors import Unauthenticated
 from kit.http import open_client
 from kit.testing.waiting import eventually
 from services.identity.domain.audit import OPERATEUR, Acte
+from services.identity.domain.facteurs import Facteur
 from services.identity.domain.liens import LienInvalide, Usage
 from services.identity.store.audit import AUDIT
 from services.identity.store.envois import ENVOIS
@@ -18,8 +19,11 @@ from services.identity.store.liens import LIENS
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.tests.visites import link, mailed
 from services.identity.usecases.comptes import NouveauCompte, create_compte, disable
+from services.identity.usecases.connexion import check_password
+from services.identity.usecases.en_cours import ConnexionExpiree
 from services.identity.usecases.lectures import principal_of
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link, reset_password
+from services.identity.usecases.seconds_facteurs import send_code
 from services.identity.usecases.tentatives import TropDeDemandes
 from socle.principal import RoleTenu
 from socle.rubriques import Role
@@ -71,8 +75,17 @@ async def test_who_forgot_its_password_chooses_another_by_the_link_and_is_signed
         await principal_of(identity.deps, await identity.verifier.verify(signed_in.access_token))
     with pytest.raises(ConnexionRefusee, match="ne convient pas"):
         await someone.browser().sign_in()
+    asking = await check_password(identity.deps, someone.personne.courriel, AUTRE, demande="")
+    with pytest.raises(ConnexionExpiree):
+        await send_code(identity.deps, asking, Facteur.COURRIEL)
     jetons = await someone.browser(mot_de_passe=AUTRE).sign_in()
     assert (await identity.verifier.verify(jetons.access_token)).amr == ("pwd", "otp"), "the mailbox replaces no factor"
+    # Once the password was shown with another factor, it is one like any other.
+    await send_code(
+        identity.deps,
+        await check_password(identity.deps, someone.personne.courriel, AUTRE, demande=""),
+        Facteur.COURRIEL,
+    )
     assert await eventually(lambda: mailed(someone, "Votre mot de passe a été changé"))
 
 

@@ -168,7 +168,7 @@ async def activate(deps: Deps, secret: str, mot_de_passe: str, *, mobile: str = 
         used = await work.liens.use(condensat(secret), Usage.ACTIVATION, now=deps.clock())
         if used is None or used.compte != compte.id:
             raise LienInvalide(Usage.ACTIVATION)
-        await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
+        await work.facteurs.set_passwords(compte.id, hashes, par_courriel=True, now=deps.clock())
         await note(deps, work, Acte.COMPTE_ACTIVE, par=Partie.of(compte))
         held = await load(work, compte.id)
         return await work.comptes.save(held.activate().reach_at(numero or held.mobile))
@@ -186,7 +186,7 @@ async def set_password(deps: Deps, compte: Compte, mot_de_passe: str, *, par: Pa
     hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> Compte:
-        await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
+        await work.facteurs.set_passwords(compte.id, hashes, par_courriel=False, now=deps.clock())
         await work.appareils.forget_all_of(compte.id, now=deps.clock())
         await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=par, cible=Partie.of(compte))
         return await work.comptes.save((await load(work, compte.id)).activate())

@@ -88,6 +88,7 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         faits=connexion.faits,
         enroles=frozenset(moyen for moyen, has in held.items() if has),
         premiere=facteurs.premiere,
+        par_courriel=facteurs.par_courriel,
         enrolement_decline=connexion.enrolement_decline,
         epargnes=connexion.epargnes >= requis,
         renouveler=connexion.renouveler,

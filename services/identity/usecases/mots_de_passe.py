@@ -108,7 +108,8 @@ async def owner_of_password_link(deps: Deps, secret: str) -> Compte:
 async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
     """Use the link: the password is the one chosen, every session has ended, and its owner is told.
 
-    It proves the mailbox and nothing else: the next sign-in asks for the account's other factors as ever.
+    It proves the mailbox and nothing else: until the password was shown with another factor, a code that comes to the
+    same mailbox is none where the account has one (`Parcours.moyens`).
 
     Raises:
         LienInvalide: the link works no more.
@@ -124,7 +125,7 @@ async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
         if used is None or used.compte != compte.id or not held.actif:
             raise LienInvalide(Usage.MOT_DE_PASSE)
         await work.sign_out(held.id, now=now)
-        await keep_password(deps, work, held, hashes)
+        await keep_password(deps, work, held, hashes, par_courriel=True)
 
     await deps.transact(body)
     deps.mail_written()
@@ -182,13 +183,19 @@ async def _require_current(deps: Deps, compte: Compte, mot_de_passe: str) -> Non
 
 
 async def keep_password(
-    deps: Deps, work: Work, compte: Compte, hashes: Sequence[str], *, en_cours: str | None = None
+    deps: Deps,
+    work: Work,
+    compte: Compte,
+    hashes: Sequence[str],
+    *,
+    en_cours: str | None = None,
+    par_courriel: bool = False,
 ) -> None:
     """Keep another password; what was mailed before it works no more, and no sign-in goes on that was begun with the
     one before, but `en_cours`.
     """
     await work.connexions.end_all_of(compte.id, now=deps.clock(), sauf=en_cours)
-    await work.facteurs.set_passwords(compte.id, hashes, now=deps.clock())
+    await work.facteurs.set_passwords(compte.id, hashes, par_courriel=par_courriel, now=deps.clock())
     await work.liens.void(compte.id, now=deps.clock())
     await note(deps, work, Acte.MOT_DE_PASSE_CHOISI, par=Partie.of(compte))
     await notify(deps, work, compte, password_changed(compte.prenom))

@@ -7,7 +7,7 @@ from ulid import ULID
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
-from services.identity.domain.facteurs import Etape, acr, amr, suffices
+from services.identity.domain.facteurs import Etape, Facteur, acr, amr, suffices
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.store.work import Work
 from services.identity.usecases.appareils import device_of, here
@@ -63,7 +63,8 @@ async def open_session(
         lieu = here(deps)
         if not spared and lieu is not None:
             await work.appareils.proved(device_of(deps, browser, compte.id), compte.id, lieu, len(faits), now=now)
-        await work.facteurs.signed_in(compte.id, now=now)
+        proved = Facteur.MOT_DE_PASSE in faits and not spared
+        await work.facteurs.signed_in(compte.id, mot_de_passe=proved, now=now)
         shown = {"facteurs": " ".join(preuve.amr)} | ({"appareil": "connu"} if spared else {})
         await note(deps, work, Acte.CONNEXION, par=Partie.of(compte), detail=shown)
 
