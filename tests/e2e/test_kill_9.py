@@ -91,7 +91,7 @@ async def test_killing_any_process_while_an_offer_is_loaded_loses_nothing(platfo
         async def begun(database: Database = source, now: int = places) -> bool:
             return await count(database, now) > 0
 
-        await eventually(begun, within=30, every=0.1)
+        await eventually(begun, within=120, every=0.1)
         platform.supervisor.kill9(victim)
         await platform.supervisor.restart(victim)
         if await loading != 0:
