@@ -197,8 +197,8 @@ async def test_a_search_is_by_page(identity: Identity) -> None:
     assert (len(first.rows), first.total) == (3, 3)
     rest = await read(identity.deps, OPERATEUR_LECTEUR, recherche, first=2, before=first.rows[1].ligne.id)
     assert [lue.ligne.id for lue in rest.rows] == [first.rows[2].ligne.id]
-    soon = identity.deps.clock() + timedelta(days=1)
-    assert (await read(identity.deps, OPERATEUR_LECTEUR, Recherche(depuis=soon), first=2)).total == 0
+    soon = replace(recherche, depuis=identity.deps.clock() + timedelta(days=1))
+    assert (await read(identity.deps, OPERATEUR_LECTEUR, soon, first=2)).total == 0
 
 
 async def test_the_address_is_known_and_is_kept_apart_so_that_forgetting_it_changes_no_line(identity: Identity) -> None:
