@@ -136,6 +136,7 @@ class StarletteAuthorizationServer(AuthorizationServer):
 
     async def token_response(self, request: Request) -> Response:
         """Answer a request to the token endpoint."""
+        oauth_request = None
         try:
             oauth_request = await StarletteOAuth2Request.read(request, base_url=self.base_url)
             grant: Any = self.get_token_grant(oauth_request)
@@ -145,8 +146,13 @@ class StarletteAuthorizationServer(AuthorizationServer):
             await self.spend(oauth_request)
             await grant.store()
         except OAuth2Error as error:
+            if oauth_request is not None:
+                await self.refused(oauth_request, error)
             return self.error_response(error)
         return self.handle_response(*answer)
+
+    async def refused(self, request: StarletteOAuth2Request, error: OAuth2Error) -> None:
+        """Called with each request to the token or another endpoint that is refused, before it is answered."""
 
     async def spend(self, request: StarletteOAuth2Request) -> None:
         """Write what the request used up (the `jti` of an assertion), before anything else that was decided.
@@ -183,6 +189,7 @@ class StarletteAuthorizationServer(AuthorizationServer):
 
     async def endpoint_response(self, endpoint: Any, request: Request) -> Response:
         """Answer a request to another endpoint, made for this request alone."""
+        oauth_request = None
         try:
             oauth_request = await StarletteOAuth2Request.read(request, base_url=self.base_url)
             await endpoint.load(oauth_request)
@@ -190,6 +197,8 @@ class StarletteAuthorizationServer(AuthorizationServer):
             await self.spend(oauth_request)
             await endpoint.store()
         except OAuth2Error as error:
+            if oauth_request is not None:
+                await self.refused(oauth_request, error)
             return self.error_response(error)
         return self.handle_response(*answer)
 

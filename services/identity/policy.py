@@ -34,6 +34,17 @@ class Portee:
     academiques: bool = False
 
 
+def require_signed_in(principal: Principal | None) -> Principal:
+    """Anyone whose token is valid, whatever its account has become.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+    """
+    if principal is None:
+        raise Unauthenticated
+    return principal
+
+
 def require_active(principal: Principal | None) -> Principal:
     """Anyone signed in with an active account.
 
@@ -41,11 +52,10 @@ def require_active(principal: Principal | None) -> Principal:
         Unauthenticated: nobody is signed in.
         Forbidden: the account is disabled.
     """
-    if principal is None:
-        raise Unauthenticated
-    if not principal.actif:
+    signed_in = require_signed_in(principal)
+    if not signed_in.actif:
         raise Forbidden
-    return principal
+    return signed_in
 
 
 def scope(principal: Principal, *, now: datetime) -> Portee:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from services.identity.domain.comptes import Compte
+from socle.academies import ACADEMIES
 from socle.principal import Principal, RoleTenu
 from socle.rubriques import Role
 
@@ -42,11 +43,14 @@ class Acte(StrEnum):
     MOT_DE_PASSE_OUBLIE = "MOT_DE_PASSE_OUBLIE"
     MOT_DE_PASSE_CHOISI = "MOT_DE_PASSE_CHOISI"
     COURRIEL_DEMANDE = "COURRIEL_DEMANDE"
+    COURRIEL_ABANDONNE = "COURRIEL_ABANDONNE"
     COURRIEL_CHANGE = "COURRIEL_CHANGE"
+    MOBILE_DEMANDE = "MOBILE_DEMANDE"
     MOBILE_CHANGE = "MOBILE_CHANGE"
     APPLICATION_ENROLEE = "APPLICATION_ENROLEE"
     APPLICATION_RETIREE = "APPLICATION_RETIREE"
     CLE_ENROLEE = "CLE_ENROLEE"
+    CLE_RENOMMEE = "CLE_RENOMMEE"
     CLE_RETIREE = "CLE_RETIREE"
     FACTEURS_REINITIALISES = "FACTEURS_REINITIALISES"
     CODES_DE_SECOURS_CREES = "CODES_DE_SECOURS_CREES"
@@ -182,7 +186,8 @@ class LigneAudit:
 
 
 _UAI = re.compile(r"[0-9A-Z]\d{6}[A-Z]")
-_DE_LA_PLATEFORME = re.compile(r"[0-9A-Z]{26}|\d{4}/[\w.:-]{1,64}|[A-Z_]{1,40}|\d{4}-\d\d-\d\dT[\d:.+-]{1,24}")
+_ACADEMIES = frozenset(academie.slug for academie in ACADEMIES)
+_DE_LA_PLATEFORME = re.compile(r"[0-9A-Z]{26}|\d{2}|\d{4}/[\w.:-]{1,64}|[A-Z_]{1,40}|\d{4}-\d\d-\d\dT[\d:.+-]{1,24}")
 
 
 def asked_uai(value: str | None) -> str | None:
@@ -194,7 +199,7 @@ def asked(said: Mapping[str, str]) -> dict[str, str]:
     """What a line keeps of what somebody asked for and was refused: identifiers, enumerations and moments, not text
     that could be anything.
     """
-    return {name: value for name, value in said.items() if _DE_LA_PLATEFORME.fullmatch(value)}
+    return {name: value for name, value in said.items() if _DE_LA_PLATEFORME.fullmatch(value) or value in _ACADEMIES}
 
 
 def engage(adresse: str, sel: str) -> str:

@@ -28,7 +28,7 @@ from services.identity.condensats import condensat
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte
 from services.identity.oidc import dpop
-from services.identity.oidc.authentification import METHOD, PrivateKeyJwt
+from services.identity.oidc.authentification import METHOD, PrivateKeyJwt, claimed_client
 from services.identity.oidc.clients import SCOPES, Client, Clients
 from services.identity.oidc.grants import CodeGrant, MachineGrant, RefreshGrant, S256Only
 from services.identity.oidc.jetons import IdTokens, TokenGenerator, read_subject
@@ -38,7 +38,7 @@ from services.identity.store.preuves_vues import see
 from services.identity.store.sessions import find_famille
 from services.identity.trousseau import OwnKeys
 from services.identity.usecases.jetons import end_famille
-from services.identity.usecases.machines import note_replay
+from services.identity.usecases.machines import note_machine_refused
 
 PROMPTS = ("none", "login", "select_account")
 _LONGEST_HINT = 254
@@ -93,8 +93,17 @@ class Serveur(StarletteAuthorizationServer):
                 continue
             if shown.startswith(dpop.SPENT):
                 raise dpop.InvalidProof("The proof of possession was shown before.")
-            await note_replay(self.deps, request.client.get_client_id() if request.client else "")
-            raise InvalidClientError(description="The assertion was used before.")
+            raise _AssertionReplayed(description="The assertion was used before.")
+
+    @override
+    async def refused(self, request: StarletteOAuth2Request, error: OAuth2Error) -> None:
+        replayed = isinstance(error, _AssertionReplayed)
+        if not replayed and request.form.get("grant_type") != MachineGrant.GRANT_TYPE:
+            return
+        shown = request.form.get("client_assertion")
+        named = self._clients.get(claimed_client(shown) if shown else request.form.get("client_id", ""))
+        motif = "PREUVE_REJOUEE" if replayed else str(error.error).upper()
+        await note_machine_refused(self.deps, None if named is None else named.id, motif)
 
     async def _is_new(self, shown: str, since: float, until: float) -> bool:
         """Whether what was made at `since` is shown for the first time, which is noted until it is believed no more."""
@@ -107,6 +116,10 @@ class Serveur(StarletteAuthorizationServer):
     def error_response(self, error: OAuth2Error) -> Response:
         _log.warning("oauth_request_refused", error=error.error)
         return super().error_response(error)
+
+
+class _AssertionReplayed(InvalidClientError):
+    """What a client had proved itself by is shown once more: somebody may have overheard it."""
 
 
 class _Issuer(IssuerParameter):

@@ -134,7 +134,7 @@ async def _link(
 
 async def _ask_to_link(contexte: Contexte, connecte: Connecte, fields: dict[str, str]) -> Response:
     fournisseur = find_employeur(contexte.deps, fields.get("employeur", ""))
-    adresse = await ask_to_link(contexte.deps, fournisseur, connecte)
+    adresse = await ask_to_link(contexte.deps, connecte, fournisseur)
     # A page, for the policy of pages lets no form end at the employer's, nor at whatever that one leads to.
     return contexte.rendu.page("depart", nom=fournisseur.nom, adresse=adresse)
 

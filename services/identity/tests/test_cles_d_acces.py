@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from infra.local.connexion import Page
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
-from services.identity.domain.audit import OPERATEUR, Acte
+from services.identity.domain.audit import OPERATEUR, Acte, Issue
 from services.identity.domain.cles_d_acces import Cle, CleInconnue, NomDeCleRefuse, TropDeCles, is_clone, name_key
 from services.identity.domain.facteurs import Etape, Facteur, MoyenIndispensable
 from services.identity.mfa.cles_d_acces import (
@@ -355,8 +355,13 @@ async def test_an_account_has_ten_keys_at_most_each_named_and_removed_by_its_own
     names = [cle.nom for cle in await list_cles(someone.deps.database, someone.who.compte.id)]
     assert (len(names), names[:2]) == (9, ["Celle du bureau", "Clé 2"])
     acts = someone.deps.database[AUDIT.name].count_documents
-    assert await acts({"acteur": someone.who.compte.id, "acte": Acte.CLE_ENROLEE}) == 10
-    assert await acts({"acteur": someone.who.compte.id, "acte": Acte.CLE_RETIREE}) == 1
+    for acte, issue, times in (
+        (Acte.CLE_ENROLEE, Issue.FAITE, 10),
+        (Acte.CLE_ENROLEE, Issue.REFUSEE, 1),
+        (Acte.CLE_RENOMMEE, Issue.FAITE, 1),
+        (Acte.CLE_RETIREE, Issue.FAITE, 1),
+    ):
+        assert await acts({"acteur": someone.who.compte.id, "acte": acte, "issue": issue}) == times
 
 
 @pytest.mark.stack

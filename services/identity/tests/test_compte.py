@@ -124,6 +124,7 @@ async def test_only_who_holds_the_mailbox_learns_that_another_account_has_the_ad
     lien = await link(someone, CONFIRMER, to=taken)
     with pytest.raises(CourrielPris):
         await validate_address(deps, lien)
+    assert await acts(someone, Acte.COURRIEL_CHANGE) == ["REFUSEE"]
     visite = Visite(someone)
     form = Page((await visite.get(f"/adresse?lien={lien}")).text).form("/adresse")
     assert form is not None
@@ -170,6 +171,7 @@ async def test_an_address_that_is_nobody_s_is_refused_and_a_demand_can_be_withdr
     lien = await link(someone, CONFIRMER, to=new)
     await visite.submit("/compte/adresse", "/compte/adresse/annulation")
     assert new not in (await visite.get("/compte")).text
+    assert await acts(someone, Acte.COURRIEL_ABANDONNE) == ["FAITE"]
     with pytest.raises(LienInvalide):
         await validate_address(deps, lien)
 
@@ -346,3 +348,13 @@ async def test_nothing_is_changed_by_who_signed_in_more_than_ten_minutes_ago(som
         chosen = {"mot_de_passe": AUTRE, "confirmation": AUTRE}
         answer = await visite.http.post(visite.url + page, data=forms[name] | filled | chosen)
         assert (answer.status_code, PreuveTropAncienne().message in answer.text.replace("&#39;", "'")) == (422, True)
+    refused = deps.database[AUDIT.name].find({"acteur": someone.compte.id, "motif": PreuveTropAncienne.code})
+    assert sorted([row["acte"] async for row in refused]) == sorted(
+        [
+            Acte.COURRIEL_DEMANDE,
+            Acte.MOBILE_DEMANDE,
+            Acte.MOT_DE_PASSE_CHOISI,
+            Acte.APPLICATION_ENROLEE,
+            Acte.CODES_DE_SECOURS_CREES,
+        ]
+    ), "each is written, once"

@@ -348,7 +348,9 @@ async def test_who_may_announce_what_and_how_much(alone: Identity) -> None:
     assert refused == [
         "LISTE_DEPOSEE PREUVE_INSUFFISANTE",
         *["LISTE_DEPOSEE DEPOT_INVALIDE"] * 3,
+        *["LISTE_DEPOSEE CONTENU_INATTENDU"] * 3,
         "LISTE_DEPOSEE TROP_D_INVITES",
+        "LISTE_DEPOSEE INTROUVABLE",
         "LISTE_DEPOSEE",
         "LISTE_DEPOSEE TROP_DE_DEPOTS",
     ]

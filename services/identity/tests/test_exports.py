@@ -10,9 +10,11 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 
+from kit.errors import Forbidden
 from kit.http import open_client
 from services.identity.domain.audit import Acte, Issue, Lieux, LigneAudit, Niveau, Recherche
 from services.identity.domain.exports import LIGNES, ExportTropLong, Format, PeriodeInvalide, TropDExports, dated
+from services.identity.store.audit import AUDIT
 from services.identity.tableur import COLONNES, write_csv, write_xlsx
 from services.identity.tests.conftest import Identity
 from services.identity.tests.test_graphql import code, data, token
@@ -144,6 +146,10 @@ async def test_an_export_asks_for_a_proof_of_the_last_ten_minutes(identity: Iden
     who = principal(await identity.account(admin()))
     with pytest.raises(PreuveInsuffisante):
         await request_export(identity.deps, proved(who, ago=timedelta(minutes=11)), Recherche(), Format.CSV)
+    with pytest.raises(Forbidden):
+        await request_export(identity.deps, replace(who, actif=False), Recherche(), Format.CSV)
+    written = identity.deps.database[AUDIT.name].find({"acteur": who.compte, "acte": Acte.AUDIT_EXPORTE}).sort("_id", 1)
+    assert [row["motif"] async for row in written] == [PreuveInsuffisante.code, Forbidden.code]
 
 
 def test_a_moment_without_offset_is_refused() -> None:

@@ -138,9 +138,14 @@ async def test_an_assertion_that_is_not_exactly_for_us_now_and_once_is_refused(
     said = json.loads(
         json.dumps(changed).replace("IDENTITY", identity.url).replace('"DANS UNE HEURE"', str(int(time.time()) + 3600))
     )
+    claimed = said.get("sub", "siecle")
+    written = {"acte": "MACHINE_CONNECTEE", "motif": "INVALID_CLIENT", "acteur": None}
+    written["cible"] = claimed if claimed in ("siecle", "web") else None
+    before = await identity.deps.database.audit.count_documents(written)
     answer = await ask(identity, assertion(identity, **said))
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_client"
+    assert await identity.deps.database.audit.count_documents(written) == before + 1
 
 
 async def test_a_clock_a_few_seconds_off_is_forgiven(identity: Identity) -> None:

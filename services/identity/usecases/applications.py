@@ -13,17 +13,17 @@ from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
 from services.identity.usecases.epreuves import CodeInexact, digits, judged, purpose
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.seconds_facteurs import totp_purpose
 
 
+@sensitive_own(Acte.APPLICATION_ENROLEE)
 async def propose_application(deps: Deps, connecte: Connecte) -> str:
     """The secret of another application; the same each time it is asked for within ten minutes, in this session.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
     """
-    require_recent(deps, connecte)
     what = purpose(Genre.APPLICATION, connecte)
     epreuve = Epreuve(
         genre=Genre.APPLICATION,
@@ -34,17 +34,17 @@ async def propose_application(deps: Deps, connecte: Connecte) -> str:
     return deps.vault.open(await deps.epreuves.propose(epreuve, now=deps.clock()), purpose=what).decode()
 
 
+@sensitive_own(Acte.APPLICATION_ENROLEE)
 async def replace_application(deps: Deps, connecte: Connecte, code: str) -> None:
     """Take the application that was proposed, by a code it shows, in place of the one there was; its owner is told.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         CodeInexact: it is not its code, or nothing is proposed any more.
         TropDEssais: too many codes were tried for this account.
     """
-    require_recent(deps, connecte)
     compte, lieu = connecte.compte, connecte.session.id
-    async with judged(deps, connecte, Acte.APPLICATION_ENROLEE):
+    async with judged(deps, connecte):
         sealed = await deps.epreuves.find_value(Genre.APPLICATION, lieu, now=deps.clock())
         if sealed is None:
             raise CodeInexact
@@ -66,14 +66,14 @@ async def replace_application(deps: Deps, connecte: Connecte, code: str) -> None
     deps.mail_written()
 
 
+@sensitive_own(Acte.APPLICATION_RETIREE)
 async def remove_application(deps: Deps, connecte: Connecte) -> None:
     """Let the account have no application any more; its owner is told.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         MoyenIndispensable: its roles ask for one, and it has nothing else that does.
     """
-    require_recent(deps, connecte)
 
     async def body(work: Work) -> None:
         await require_held(deps, work, connecte)

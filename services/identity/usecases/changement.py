@@ -30,8 +30,9 @@ async def sensitive(
         Unauthenticated, Forbidden: nobody is signed in, or the account is disabled.
         PreuveInsuffisante: who asks proved itself too long ago, or with too little.
     """
-    active = policy.require_active(principal)
-    async with refusals_noted(deps, acte, par=Partie.of(active), uai=uai, detail=detail):
+    signed_in = policy.require_signed_in(principal)
+    async with refusals_noted(deps, acte, par=Partie.of(signed_in), uai=uai, detail=detail):
+        active = policy.require_active(signed_in)
         require_recent(active, now=deps.clock())
         yield active
 

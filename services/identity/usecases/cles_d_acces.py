@@ -16,7 +16,7 @@ from services.identity.store.cles_d_acces import find_cle, list_cles
 from services.identity.store.comptes import find_compte
 from services.identity.store.epreuves import Epreuve, Genre
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note, note_refused
+from services.identity.usecases.audit import note, note_refused, refusals_noted
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import load
 from services.identity.usecases.connexion import begin_by_key
@@ -30,7 +30,7 @@ from services.identity.usecases.en_cours import (
 )
 from services.identity.usecases.enrolement import ENROLEMENT
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 from services.identity.usecases.tentatives import require_entry
 
@@ -78,30 +78,30 @@ def require_site(deps: Deps) -> Site:
     return deps.site
 
 
+@sensitive_own(Acte.CLE_ENROLEE)
 async def propose_key(deps: Deps, connecte: Connecte) -> str:
     """What the browser of a person signed in is asked, to make a key; each time something else.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         ClesNonOffertes: see `require_site`.
     """
-    require_recent(deps, connecte)
     site, compte, challenge = require_site(deps), connecte.compte, cles.new_challenge()
     await _await(deps, Genre.CLE_NOUVELLE, connecte.session.id, challenge, compte=compte.id)
     held = await list_cles(deps.database, compte.id)
     return cles.ask_creation(site, challenge, compte=compte.id, courriel=compte.courriel, cles=held)
 
 
+@sensitive_own(Acte.CLE_ENROLEE)
 async def add_key(deps: Deps, connecte: Connecte, answer: str, nom: str) -> None:
     """Keep the key that the browser made, under the name its owner gives it; who is told by e-mail.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         NomDeCleRefuse: it has no such name.
         TropDeCles: the account has as many as one may have.
         CleRefusee: it does not hold, or was made before.
     """
-    require_recent(deps, connecte)
 
     async def holds(work: Work) -> None:
         await require_held(deps, work, connecte)
@@ -139,7 +139,8 @@ async def enrol_first_key(deps: Deps, secret: str, answer: str, nom: str) -> EnC
         if not await work.connexions.hold(id, now=deps.clock()):
             raise ConnexionExpiree
 
-    await _keep(deps, en_cours.compte, id, answer, nom, holds)
+    async with refusals_noted(deps, Acte.CLE_ENROLEE, par=Partie.of(en_cours.compte)):
+        await _keep(deps, en_cours.compte, id, answer, nom, holds)
     return await find_in_progress(deps, secret)
 
 
@@ -152,7 +153,6 @@ async def _keep(
         challenge = cles.read_challenge(answer)
         made = cles.verify_creation(require_site(deps), answer, challenge)
     except CleInvalide:
-        await note_refused(deps, Acte.CLE_ENROLEE, CleRefusee.code, par=Partie.of(compte))
         raise CleRefusee from None
     cle = Cle(
         id=cles.key_id(made.identifiant),
@@ -190,23 +190,25 @@ async def rename_key(deps: Deps, connecte: Connecte, id: str, nom: str) -> None:
         NomDeCleRefuse: it has no such name.
         CleInconnue: the person has no such key.
     """
-    named = name_key(nom)
+    par = Partie.of(connecte.compte)
 
     async def body(work: Work) -> None:
-        await work.cles.rename(connecte.compte.id, id, named)
+        await work.cles.rename(par.id, id, name_key(nom))
+        await note(deps, work, Acte.CLE_RENOMMEE, par=par)
 
-    await deps.transact(body)
+    async with refusals_noted(deps, Acte.CLE_RENOMMEE, par=par):
+        await deps.transact(body)
 
 
+@sensitive_own(Acte.CLE_RETIREE)
 async def remove_key(deps: Deps, connecte: Connecte, id: str) -> None:
     """Let one of one's own keys sign in no more; its owner is told.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         CleInconnue: the person has no such key.
         MoyenIndispensable: its roles ask for one, and it has nothing else that does.
     """
-    require_recent(deps, connecte)
 
     async def body(work: Work) -> None:
         await require_held(deps, work, connecte)

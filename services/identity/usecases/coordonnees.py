@@ -18,24 +18,24 @@ from services.identity.store.comptes import find_compte
 from services.identity.store.courriels import claim, free
 from services.identity.store.liens import find_lien, find_pending
 from services.identity.store.work import Work
-from services.identity.usecases.audit import note
+from services.identity.usecases.audit import note, refusals_noted
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import fingerprint, load
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.tentatives import TropDeDemandes, require_try
 
 
+@sensitive_own(Acte.COURRIEL_DEMANDE)
 async def ask_address(deps: Deps, connecte: Connecte, courriel: str) -> str:
     """Mail a link to the address that shall become the account's, in its normal form, and tell the present one.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         CourrielRefuse: no account may have that address.
         CourrielInchange: the account has it.
         TropDeDemandes: the account asked for too many.
     """
-    require_recent(deps, connecte)
     compte, address = connecte.compte, parse_address(courriel)
     if address == compte.courriel:
         raise CourrielInchange
@@ -63,6 +63,7 @@ async def cancel_address(deps: Deps, connecte: Connecte) -> None:
 
     async def body(work: Work) -> None:
         await work.liens.void(connecte.compte.id, now=deps.clock(), usage=Usage.COURRIEL)
+        await note(deps, work, Acte.COURRIEL_ABANDONNE, par=Partie.of(connecte.compte))
 
     await deps.transact(body)
 
@@ -99,6 +100,13 @@ async def validate_address(deps: Deps, secret: str) -> Compte:
         CourrielPris: another account has the address; the link stays usable.
     """
     compte, address = await address_of_link(deps, secret)
+    async with refusals_noted(deps, Acte.COURRIEL_CHANGE, par=Partie.of(compte)):
+        moved = await _move(deps, compte, address, secret)
+    deps.mail_written()
+    return moved
+
+
+async def _move(deps: Deps, compte: Compte, address: str, secret: str) -> Compte:
     key = fingerprint(deps, address)
     owners = {key: compte.id}
     if await claim(deps.database, owners):
@@ -120,12 +128,10 @@ async def validate_address(deps: Deps, secret: str) -> Compte:
         return moved
 
     try:
-        moved = await deps.transact(body)
+        return await deps.transact(body)
     except BaseException:
         await free(deps.database, owners)
         raise
-    deps.mail_written()
-    return moved
 
 
 def _open(deps: Deps, id: str, valeur: Sealed) -> str:

@@ -106,8 +106,18 @@ async def receive(deps: Deps, principal: Principal | None, id: str, content: Asy
         ContenuInattendu: the bytes are not those announced; the file is still awaited.
         TropDInvites: the account has sent as many rows as it may within a day; the file is still awaited.
     """
-    active = policy.require_active(principal)
-    depot = await _awaited(deps, id, active)
+    signed_in = policy.require_signed_in(principal)
+    async with refusals_noted(deps, Acte.LISTE_DEPOSEE, par=Partie.of(signed_in), detail={"depot": id}):
+        active = policy.require_active(signed_in)
+        depot = await _awaited(deps, id, active)
+        received = await _read_announced(depot, content)
+        sender = await as_now(deps, active)
+        await _awaited(deps, id, sender)
+        await _keep_rows(deps, depot, received, par=Partie.of(sender))
+    return await _as_it_is(deps, depot)
+
+
+async def _read_announced(depot: Depot, content: AsyncIterator[bytes]) -> bytes:
     received = bytearray()
     async for chunk in content:
         received += chunk
@@ -115,15 +125,18 @@ async def receive(deps: Deps, principal: Principal | None, id: str, content: Asy
             raise ContenuInattendu
     if len(received) != depot.taille or hashlib.sha256(received).hexdigest() != depot.sha256:
         raise ContenuInattendu
-    sender = await as_now(deps, active)
-    await _awaited(deps, id, sender)
-    par = Partie.of(sender)
+    return bytes(received)
+
+
+async def _keep_rows(deps: Deps, depot: Depot, content: bytes, *, par: Partie) -> None:
+    """Keep the rows of a list, or why it is refused."""
     try:
-        rangees = await asyncio.to_thread(read_rows, bytes(received), most=deps.invitations_par_fichier + 1)
+        rangees = await asyncio.to_thread(read_rows, content, most=deps.invitations_par_fichier + 1)
         lignes = read_list([(rangee.numero, rangee.cellules) for rangee in rangees])
     except Refusal as refus:
         await note_refused(deps, Acte.LISTE_DEPOSEE, refus.code, par=par, detail={"depot": depot.id})
-        return await _refuse(deps, depot, _said(refus))
+        await _refuse(deps, depot, _said(refus))
+        return
     kept = await asyncio.to_thread(_seal, deps, depot.id, lignes)
 
     async def body(work: Work) -> None:
@@ -136,9 +149,7 @@ async def receive(deps: Deps, principal: Principal | None, id: str, content: Asy
         detail = {"depot": depot.id, "lignes": str(len(kept))}
         await note(deps, work, Acte.LISTE_DEPOSEE, par=par, detail=detail)
 
-    async with refusals_noted(deps, Acte.LISTE_DEPOSEE, par=par, detail={"depot": depot.id}):
-        await deps.transact(body)
-    return await _as_it_is(deps, depot)
+    await deps.transact(body)
 
 
 async def _awaited(deps: Deps, id: str, sender: Principal) -> Depot:
@@ -157,13 +168,12 @@ def _unknown_depot() -> NotFound:
     )
 
 
-async def _refuse(deps: Deps, depot: Depot, refus: Refuse) -> Depot:
+async def _refuse(deps: Deps, depot: Depot, refus: Refuse) -> None:
     async def body(work: Work) -> None:
         if not await work.depots.refuse(depot, refus, now=deps.clock()):
             raise _unknown_depot()
 
     await deps.transact(body)
-    return await _as_it_is(deps, depot)
 
 
 async def _as_it_is(deps: Deps, depot: Depot) -> Depot:

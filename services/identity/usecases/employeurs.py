@@ -32,7 +32,7 @@ from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.connexion import begin_by_employer
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.tentatives import require_entry
 
 _PARIS = ZoneInfo("Europe/Paris")
@@ -73,15 +73,15 @@ async def ask_to_sign_in(
     return await _ask(deps, fournisseur, _of_visit(visite), But.CONNEXION, fraicheur, demande=demande, acr=acr)
 
 
-async def ask_to_link(deps: Deps, fournisseur: Fournisseur, connecte: Connecte) -> str:
+@sensitive_own(Acte.IDENTITE_LIEE)
+async def ask_to_link(deps: Deps, connecte: Connecte, fournisseur: Fournisseur) -> str:
     """Where to send a person who is signed in, to show the identity to link; the employer asks it who it is anew.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         EmployeurInjoignable: the employer's provider does not answer.
         IdentiteHorsPerimetre: the employer has no say everywhere the account has something.
     """
-    require_recent(deps, connecte)
     await _require_within(deps, fournisseur, connecte.compte)
     fraicheur = Fraicheur(depuis=deps.clock(), nouvelle=True)
     return await _ask(deps, fournisseur, _of_session(connecte), But.LIEN, fraicheur, compte=connecte.compte.id)
@@ -230,13 +230,13 @@ async def link(deps: Deps, fournisseur: Fournisseur, identite: Identite, connect
     deps.mail_written()
 
 
+@sensitive_own(Acte.IDENTITE_DELIEE)
 async def unlink(deps: Deps, connecte: Connecte, employeur: str) -> None:
     """Unlink what the account is linked to at an employer, which may be declared no more; its owner is told.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
     """
-    require_recent(deps, connecte)
     compte = connecte.compte
     declared = deps.employeurs.get(employeur)
 

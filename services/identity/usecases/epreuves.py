@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 
 from kit.errors import Refusal
 from services.identity.deps import Deps
-from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.tentatives import SECONDS_FACTEURS
 from services.identity.store.epreuves import Genre, key
 from services.identity.usecases.appareils import known_device
-from services.identity.usecases.audit import note_refused
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.tentatives import CODE, TropDEssais, require_guess
+from services.identity.usecases.tentatives import CODE, require_guess
 
 
 class CodeInexact(Refusal):
@@ -27,21 +25,16 @@ class CodeInexact(Refusal):
 
 
 @asynccontextmanager
-async def judged(deps: Deps, connecte: Connecte, acte: Acte) -> AsyncIterator[None]:
-    """A code of this person is judged within: counted as the codes of a sign-in are, apart for a known device, and
-    written where it is refused.
+async def judged(deps: Deps, connecte: Connecte) -> AsyncIterator[None]:
+    """A code of this person is judged within: counted as the codes of a sign-in are, apart for a known device.
 
     Raises:
         TropDEssais: too many were tried.
     """
     compte = connecte.compte
-    try:
-        appareil = await known_device(deps, connecte.navigateur, compte.id)
-        essai = await require_guess(deps, CODE, compte.id, SECONDS_FACTEURS, appareil=appareil)
-        yield
-    except (CodeInexact, TropDEssais) as refus:
-        await note_refused(deps, acte, refus.code, par=Partie.of(compte))
-        raise
+    appareil = await known_device(deps, connecte.navigateur, compte.id)
+    essai = await require_guess(deps, CODE, compte.id, SECONDS_FACTEURS, appareil=appareil)
+    yield
     await essai.succeeded()
 
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 from ulid import ULID
 
 from kit.errors import NotFound
-from services.identity import policy
 from services.identity.deps import Deps
-from services.identity.domain.audit import Recherche
+from services.identity.domain.audit import Acte, Recherche
 from services.identity.domain.exports import (
     EN_ATTENTE,
     LIGNES,
@@ -22,7 +21,8 @@ from services.identity.store.audit import count
 from services.identity.store.exports import find_export
 from services.identity.store.work import Work
 from services.identity.usecases.audit import Lecteur, reader
-from socle.principal import Principal, require_recent
+from services.identity.usecases.changement import sensitive
+from socle.principal import Principal
 
 
 async def request_export(deps: Deps, principal: Principal | None, recherche: Recherche, format: Format) -> Export:
@@ -35,29 +35,28 @@ async def request_export(deps: Deps, principal: Principal | None, recherche: Rec
         ExportTropLong: more lines are found than a file may have.
         TropDExports: as many wait already as an account may have.
     """
-    active, now = policy.require_active(principal), deps.clock()
-    require_recent(active, now=now)
-    lecteur = reader(deps, active)
-    dated(recherche.depuis, "depuis")
-    asked = dated(recherche.jusqu_au, "jusquAu")
-    fixed = replace(recherche, jusqu_au=now if asked is None else min(asked, now))
-    if await count(deps.database, fixed, lecteur.lecture, most=LIGNES + 1) > LIGNES:
-        raise ExportTropLong
-    export = Export(
-        id=str(ULID()),
-        compte=lecteur.partie.id,
-        format=format,
-        recherche=fixed,
-        demande_le=now,
-        expire_le=now + VALIDITE,
-    )
+    async with sensitive(deps, principal, Acte.AUDIT_EXPORTE, uai=recherche.uai) as active:
+        now, lecteur = deps.clock(), reader(deps, active)
+        dated(recherche.depuis, "depuis")
+        asked = dated(recherche.jusqu_au, "jusquAu")
+        fixed = replace(recherche, jusqu_au=now if asked is None else min(asked, now))
+        if await count(deps.database, fixed, lecteur.lecture, most=LIGNES + 1) > LIGNES:
+            raise ExportTropLong
+        export = Export(
+            id=str(ULID()),
+            compte=lecteur.partie.id,
+            format=format,
+            recherche=fixed,
+            demande_le=now,
+            expire_le=now + VALIDITE,
+        )
 
-    async def body(work: Work) -> None:
-        if await work.exports.count_waiting(export.compte, now=now) >= EN_ATTENTE:
-            raise TropDExports
-        await work.exports.open(export)
+        async def body(work: Work) -> None:
+            if await work.exports.count_waiting(export.compte, now=now) >= EN_ATTENTE:
+                raise TropDExports
+            await work.exports.open(export)
 
-    await deps.transact(body)
+        await deps.transact(body)
     return export
 
 

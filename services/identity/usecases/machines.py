@@ -15,6 +15,9 @@ async def note_machine(deps: Deps, client: str) -> None:
     await deps.transact(body)
 
 
-async def note_replay(deps: Deps, client: str) -> None:
-    """Write that what a client had proved itself by was shown once more: somebody may have overheard it."""
-    await note_refused(deps, Acte.MACHINE_CONNECTEE, "PREUVE_REJOUEE", cible=Partie(id=client))
+async def note_machine_refused(deps: Deps, client: str | None, motif: str) -> None:
+    """Write that no token was given to whoever came as that machine, which it has not proved to be; None for one that
+    is not declared.
+    """
+    cible = None if client is None else Partie(id=client)
+    await note_refused(deps, Acte.MACHINE_CONNECTEE, motif, cible=cible)

@@ -15,19 +15,19 @@ from services.identity.usecases.comptes import load
 from services.identity.usecases.en_cours import mobile_fingerprint
 from services.identity.usecases.epreuves import CodeInexact, digits, judged, purpose, same
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.tentatives import TropDEnvois, require_try
 
 
+@sensitive_own(Acte.MOBILE_DEMANDE)
 async def change_mobile(deps: Deps, connecte: Connecte, numero: str) -> bool:
     """Give the account that number: at once where no SMS can be sent; else once it is proved, and this is True.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         MobileRefuse: it is no number, or receives no SMS.
         TropDEnvois: too many codes were sent.
     """
-    require_recent(deps, connecte)
     mobile = parse_number(numero)
     if not deps.sms:
         await _keep(deps, connecte, mobile)
@@ -47,6 +47,7 @@ async def change_mobile(deps: Deps, connecte: Connecte, numero: str) -> bool:
         await require_held(deps, work, connecte)
         await work.epreuves.open(epreuve, now=now)
         await work.send(new_sms(deps.vault, sms.text(code), numero=mobile, now=now, validite=courriel.VALIDITE))
+        await note(deps, work, Acte.MOBILE_DEMANDE, par=Partie.of(connecte.compte))
 
     await deps.transact(body)
     deps.mail_written()
@@ -59,17 +60,17 @@ async def pending_mobile(deps: Deps, connecte: Connecte) -> str | None:
     return None if sealed is None else deps.vault.open(sealed, purpose=purpose(Genre.MOBILE, connecte)).decode()
 
 
+@sensitive_own(Acte.MOBILE_CHANGE)
 async def prove_mobile(deps: Deps, connecte: Connecte, code: str) -> None:
     """Show the code that the number received: it is the account's, and receives its codes from now on.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         CodeInexact: it is wrong, was used, has expired, or was tried five times.
         TropDEssais: too many codes were tried for this account.
     """
-    require_recent(deps, connecte)
     lieu = connecte.session.id
-    async with judged(deps, connecte, Acte.MOBILE_CHANGE):
+    async with judged(deps, connecte):
         given = _fingerprint(deps, connecte, digits(code))
         if not same(await deps.epreuves.attempt(Genre.MOBILE, lieu, now=deps.clock()), given):
             raise CodeInexact
@@ -79,14 +80,14 @@ async def prove_mobile(deps: Deps, connecte: Connecte, code: str) -> None:
         await _keep(deps, connecte, mobile, shown=given)
 
 
+@sensitive_own(Acte.MOBILE_CHANGE)
 async def remove_mobile(deps: Deps, connecte: Connecte) -> None:
     """Let the account have no number any more.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         MobileObligatoire: it is an administrator's.
     """
-    require_recent(deps, connecte)
     require_dispensable(connecte.compte.roles, a_mobile=deps.a_mobile)
     await _keep(deps, connecte, None)
 

@@ -22,8 +22,8 @@ from services.identity.usecases.audit import note, note_refused
 from services.identity.usecases.avis import notify
 from services.identity.usecases.comptes import choose_password, fingerprint, load, owner_of_link
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
-from services.identity.usecases.tentatives import TropDeDemandes, TropDEssais, require_try
+from services.identity.usecases.recence import require_held, sensitive_own
+from services.identity.usecases.tentatives import TropDeDemandes, require_try
 from services.identity.usecases.verrous import forgive_tries
 from socle.courriels import CourrielInvalide, parse_courriel
 
@@ -134,16 +134,16 @@ async def reset_password(deps: Deps, secret: str, mot_de_passe: str) -> Compte:
     return compte
 
 
+@sensitive_own(Acte.MOT_DE_PASSE_CHOISI)
 async def change_password(deps: Deps, connecte: Connecte, ancien: str, nouveau: str) -> None:
     """Change the password of who knows it; every other session ends, and its owner is told.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
         AncienMotDePasseRefuse: it does not know it.
         TropDEssais: too many were tried.
         MotDePasseRefuse: the new one breaks a rule.
     """
-    require_recent(deps, connecte)
     compte = connecte.compte
     await prove_current(deps, compte, ancien)
     hashes = await choose_password(deps, compte, nouveau)
@@ -165,12 +165,8 @@ async def prove_current(deps: Deps, compte: Compte, mot_de_passe: str) -> None:
         TropDEssais: too many were tried.
     """
     key = f"ancien-mot-de-passe/{compte.id}"
-    try:
-        await require_try(deps, key, SECONDS_FACTEURS)
-        await _require_current(deps, compte, mot_de_passe)
-    except (TropDEssais, AncienMotDePasseRefuse) as refus:
-        await note_refused(deps, Acte.MOT_DE_PASSE_CHOISI, refus.code, par=Partie.of(compte))
-        raise
+    await require_try(deps, key, SECONDS_FACTEURS)
+    await _require_current(deps, compte, mot_de_passe)
     await deps.tentatives.forgive(key)
 
 

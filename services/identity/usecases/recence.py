@@ -1,10 +1,18 @@
 """How recently a person proved who it is: what changes an account needs it (domaine.md §3)."""
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Concatenate
+
 from kit.errors import Refusal
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
 from services.identity.store.work import Work
+from services.identity.usecases.audit import refusals_noted
 from services.identity.usecases.jetons import Connecte, is_enough
+
+type _Propre[**P, T] = Callable[Concatenate[Deps, Connecte, P], Awaitable[T]]
 
 
 class PreuveTropAncienne(Refusal):
@@ -21,14 +29,24 @@ def is_recent(deps: Deps, connecte: Connecte) -> bool:
     return is_enough(deps, connecte, max_age=ACTE_SENSIBLE, acr=ACR_SENSIBLE)
 
 
-def require_recent(deps: Deps, connecte: Connecte) -> None:
-    """A sensitive act needs a sign-in of the last ten minutes, with all the factors of the account.
+def sensitive_own[**P, T](acte: Acte) -> Callable[[_Propre[P, T]], _Propre[P, T]]:
+    """A use case that changes one's own account, by who has just proved who it is; what is refused is written.
 
-    Raises:
-        PreuveTropAncienne: it was before, or with fewer.
+    It then raises `PreuveTropAncienne` too: where the sign-in is older than ten minutes, or was with fewer factors than
+    all those of the account.
     """
-    if not is_recent(deps, connecte):
-        raise PreuveTropAncienne
+
+    def decorate(do: _Propre[P, T]) -> _Propre[P, T]:
+        @wraps(do)
+        async def guarded(deps: Deps, connecte: Connecte, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            async with refusals_noted(deps, acte, par=Partie.of(connecte.compte)):
+                if not is_recent(deps, connecte):
+                    raise PreuveTropAncienne
+                return await do(deps, connecte, *args, **kwargs)
+
+        return guarded
+
+    return decorate
 
 
 async def require_held(deps: Deps, work: Work, connecte: Connecte) -> None:

@@ -1,8 +1,10 @@
 """Another password at the first connection of each session of the campaign (domaine.md §3)."""
 
 from services.identity.deps import Deps
+from services.identity.domain.audit import Acte, Partie
 from services.identity.domain.facteurs import Etape, Facteur
 from services.identity.store.work import Work
+from services.identity.usecases.audit import refusals_noted
 from services.identity.usecases.comptes import choose_password, load
 from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_at, find_in_progress
 from services.identity.usecases.mots_de_passe import keep_password, prove_current
@@ -26,9 +28,10 @@ async def renew_password(deps: Deps, secret: str, mot_de_passe: str, *, ancien: 
     """
     en_cours = await find_at(deps, secret, Etape.MOT_DE_PASSE)
     compte = en_cours.compte
-    if asks_for_old(en_cours):
-        await prove_current(deps, compte, ancien)
-    hashes = await choose_password(deps, compte, mot_de_passe)
+    async with refusals_noted(deps, Acte.MOT_DE_PASSE_CHOISI, par=Partie.of(compte)):
+        if asks_for_old(en_cours):
+            await prove_current(deps, compte, ancien)
+        hashes = await choose_password(deps, compte, mot_de_passe)
 
     async def body(work: Work) -> None:
         now = deps.clock()

@@ -11,7 +11,7 @@ from services.identity.usecases.audit import note
 from services.identity.usecases.avis import notify
 from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_asking, with_account
 from services.identity.usecases.jetons import Connecte
-from services.identity.usecases.recence import require_held, require_recent
+from services.identity.usecases.recence import require_held, sensitive_own
 from services.identity.usecases.seconds_facteurs import CodeRefuse, judged
 
 
@@ -24,13 +24,13 @@ class CodeDeSecoursRefuse(CodeRefuse):
         super().__init__("Ce code de secours ne convient pas, ou a déjà servi : saisissez-en un autre de votre liste.")
 
 
+@sensitive_own(Acte.CODES_DE_SECOURS_CREES)
 async def renew_codes(deps: Deps, connecte: Connecte) -> Sequence[str]:
     """New recovery codes in place of those the account had; the only time they are known. Its owner is told by e-mail.
 
     Raises:
-        PreuveTropAncienne: see `require_recent`.
+        PreuveTropAncienne: see `sensitive_own`.
     """
-    require_recent(deps, connecte)
     compte, codes = connecte.compte, secours.new_codes()
     empreintes = [_fingerprint(deps, compte.id, code) for code in codes]
 
