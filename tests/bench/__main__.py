@@ -16,7 +16,7 @@ from infra.local.processes import free_ports, start_all, stop_all
 from infra.local.stack import LOCAL, Ports, kafka, mongodb
 from kit.logs import configure_logs
 from socle.academies import academie_by_slug
-from tests.bench import chain, gateway, identite, offer, operation, siecle, suite, up
+from tests.bench import chain, gateway, identite, offer, operation, retraits, siecle, suite, up
 from tests.bench.measures import Bar, heading
 
 _RUNS = 5
@@ -71,6 +71,8 @@ async def _measure(folder: Path) -> AsyncIterator[Bar]:
         stop_all(running)
     # They have platforms of their own.
     yield await operation.measure(folder, runs=_RUNS)
+    async for bar in retraits.measure(folder):
+        yield bar
     for bar in await up.measure(folder, runs=_RUNS):
         yield bar
     yield await suite.measure()
