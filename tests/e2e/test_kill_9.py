@@ -4,7 +4,6 @@ import asyncio
 import csv
 import os
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,8 +15,7 @@ import pytest
 from generateur.ecoles import Ecole, alter, generate_ecole
 from generateur.offre import generate, write_lycees, write_offre
 from generateur.siecle import write_eleves
-from infra.local.platform import Platform, read_settings
-from infra.local.processes import free_ports
+from infra.local.platform import Platform
 from kit.mongo import Database, Document, open_database
 from kit.testing.waiting import eventually
 from socle.academies import academie_by_slug
@@ -28,23 +26,10 @@ from tests.e2e.droits import DEMANDES, LECTEURS, Demande, compte_of, give_right,
 from tests.e2e.fichiers import read_demonstration
 from tests.e2e.recompte import Recompte
 from tests.e2e.refus import is_refused
-from tests.e2e.running import PORTS
 
 UAI = "0779000P"
 _VIVIER = "query($uai: ID!) { indicateurs(uai: $uai) { etablissement { ensemble { vivier } } } }"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
-    """A platform of the test's own, some of whose processes it may kill."""
-    ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
-    owned = Platform(read_settings({**ports, "DOSSIER_PLATEFORME": str(tmp_path)}))
-    try:
-        await owned.start()
-        yield owned
-    finally:
-        owned.stop()
 
 
 def write_files(folder: Path, *, places: int) -> Path:
