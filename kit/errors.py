@@ -50,18 +50,21 @@ class Unauthenticated(Exception):
 class Forbidden(Exception):
     """A known caller without the right.
 
-    `extensions` is what a program needs to know beside the code, to get it: public, as the message is.
+    Args:
+        extensions: what a program needs to know beside the code, to get it: public, as the message is.
     """
 
     code: ClassVar[str] = "NON_AUTORISE"
-    extensions: ClassVar[Mapping[str, object]] = {}
 
     def __init__(
         self,
         message: str = "Vous n'avez pas le droit nécessaire : demandez-le à l'administrateur de votre établissement.",
+        *,
+        extensions: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.extensions = extensions or {}
 
 
 class Unavailable(Exception):

@@ -86,6 +86,12 @@ class ServiceSettings(BaseSettings):
     campagne_date: datetime | None = Field(
         None, description="Sets the campaign clock (ISO 8601 with offset); `local` mode only."
     )
+    acte_sensible_minutes: int = Field(
+        10,
+        description="For how many minutes a sign-in by every factor serves for a sensitive act; the same everywhere.",
+        ge=1,
+        le=60,
+    )
     session_courante: int = Field(2025, description="Year of the session that is meant where none is named.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     proxys_de_confiance: Names = Field(

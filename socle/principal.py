@@ -70,13 +70,25 @@ class Lieu:
     region_academique: str | None = None
 
 
+ACTE_SENSIBLE = timedelta(minutes=10)
+"""« always before a sensitive act (rights, certification, signature, export of nominative lists) older than 10
+minutes » (domaine.md §3); the setting `ACTE_SENSIBLE_MINUTES` says otherwise where that must be."""
+ACR_SENSIBLE = 2
+"""And by all the factors: none is spared (ADR 032)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preuve:
-    """How a person proved who it is: claims `acr` (how many different factors), `amr` (which), `auth_time`."""
+    """How a person proved who it is: claims `acr` (how many different factors), `amr` (which), `auth_time`.
+
+    Args:
+        recente: how long after `le` it serves for a sensitive act.
+    """
 
     acr: str
     amr: tuple[str, ...]
     le: datetime
+    recente: timedelta = ACTE_SENSIBLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,30 +178,21 @@ def _covers(role: RoleTenu, lieu: Lieu) -> bool:
     return role.role is Role.ADMIN_NATIONAL
 
 
-ACTE_SENSIBLE = timedelta(minutes=10)
-"""« always before a sensitive act (rights, certification, signature, export of nominative lists) older than 10
-minutes » (domaine.md §3)."""
-_DEUX_FACTEURS = 2
-
-
 class PreuveInsuffisante(Forbidden):
     """The act asks for a fuller or more recent proof: `extensions` says what to ask `/authorize` for (RFC 9470)."""
 
     code: ClassVar[str] = "PREUVE_INSUFFISANTE"
-    extensions = {  # noqa: RUF012 - a constant, read by whoever answers
-        "acrValues": str(_DEUX_FACTEURS),
-        "maxAge": int(ACTE_SENSIBLE.total_seconds()),
-    }
 
-    def __init__(self) -> None:
+    def __init__(self, recente: timedelta) -> None:
         super().__init__(
-            "Cette opération demande de confirmer qui vous êtes, par tous vos facteurs, depuis moins de dix minutes : "
-            "reconnectez-vous puis recommencez."
+            "Cette opération demande de confirmer qui vous êtes, par tous vos facteurs, depuis moins de "
+            f"{recente // timedelta(minutes=1)} minutes : reconnectez-vous puis recommencez.",
+            extensions={"acrValues": str(ACR_SENSIBLE), "maxAge": recente // timedelta(seconds=1)},
         )
 
 
 def require_recent(principal: Principal, *, now: datetime) -> None:
-    """A sensitive act needs all the factors of the account, shown within ten minutes (domaine.md §3, ADR 032).
+    """A sensitive act needs all the factors of the account, shown a moment ago (domaine.md §3, ADR 032).
 
     identity gives no token to who showed fewer factors than its roles ask for, but on a known device: its `acr` is 1.
 
@@ -197,6 +200,6 @@ def require_recent(principal: Principal, *, now: datetime) -> None:
         PreuveInsuffisante: the proof is older, or was spared.
     """
     preuve = principal.preuve
-    full = preuve is not None and preuve.acr.isdecimal() and int(preuve.acr) >= _DEUX_FACTEURS
-    if preuve is None or not full or now - preuve.le > ACTE_SENSIBLE:
-        raise PreuveInsuffisante
+    full = preuve is not None and preuve.acr.isdecimal() and int(preuve.acr) >= ACR_SENSIBLE
+    if preuve is None or not full or now - preuve.le > preuve.recente:
+        raise PreuveInsuffisante(ACTE_SENSIBLE if preuve is None else preuve.recente)

@@ -29,6 +29,9 @@ class Deps:
     Args:
         adresse: where browsers reach us, for the links that are mailed.
         site: whom passkeys are made for; None where they cannot be.
+        acte_sensible: how long a sign-in by every factor serves for a sensitive act.
+        appareil_connu: how long after such a sign-in its device is known.
+        facteur_fort: whether one of three factors is neither e-mail nor SMS.
         sms: whether codes can be sent by SMS.
         sms_par_heure: how many to everyone.
         adresses_connues_jours: for how long an address spares factors after another one; 0: not at all.
@@ -53,7 +56,10 @@ class Deps:
     tentatives: Tentatives
     duree_session: timedelta
     pause_session: timedelta
+    acte_sensible: timedelta
+    appareil_connu: timedelta
     a_trois_facteurs: frozenset[Role]
+    facteur_fort: bool
     a_mobile: frozenset[Role]
     inactivite: RegleInactivite
     sms: bool
@@ -93,7 +99,10 @@ def make_deps(
         tentatives=Tentatives(database),
         duree_session=timedelta(minutes=settings.duree_session_minutes),
         pause_session=timedelta(minutes=settings.pause_session_minutes),
+        acte_sensible=timedelta(minutes=settings.acte_sensible_minutes),
+        appareil_connu=timedelta(days=settings.appareil_connu_jours),
         a_trois_facteurs=settings.roles_a_trois_facteurs,
+        facteur_fort=settings.facteur_fort,
         a_mobile=settings.roles_a_mobile,
         inactivite=RegleInactivite(
             mois=settings.inactivite_mois, preavis=timedelta(days=settings.inactivite_preavis_jours)

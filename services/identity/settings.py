@@ -52,6 +52,13 @@ class IdentitySettings(VaultSettings):
         ge=0,
         le=90,
     )
+    appareil_connu_jours: int = Field(
+        90,
+        description="For how many days after its last sign-in by every factor a device is known; then it shows each "
+        "of them again.",
+        ge=1,
+        le=365,
+    )
     essais_par_adresse: int = Field(
         100, description="Passwords and codes that may fail from one address within ten minutes.", ge=10, le=100_000
     )
@@ -91,6 +98,9 @@ class IdentitySettings(VaultSettings):
         description="Roles that sign in with three factors, comma-separated; everyone else does with two.",
     )
 
+    facteur_fort: bool = Field(
+        True, description="Whether one of three factors is neither an e-mailed code nor one by SMS."
+    )
     mobile_obligatoire: Names = Field(
         default=tuple(sorted(ROLES_A_TROIS_FACTEURS)),
         description="Roles whose mobile number is given, and proved where `SMS_URL` is set, before they go on; "

@@ -24,7 +24,7 @@ from kit.rpc.client import Peer, open_peer
 from kit.rpc.tls import channel_credentials
 from kit.settings import ServiceSettings
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
-from socle.principal import Preuve, Principal
+from socle.principal import ACTE_SENSIBLE, Preuve, Principal
 from socle.projections.rights_documents import read_droits, read_roles
 
 HABILITATIONS = projection(
@@ -146,6 +146,7 @@ class Acces:
     database: Database
     identity: Peer
     verifier: TokenVerifier
+    acte_sensible: timedelta = ACTE_SENSIBLE
     _remembered: dict[tuple[str, str], tuple[float, Principal]] = field(default_factory=dict)
     _heard_of: datetime = _NEVER
     _valid_from: datetime = _NEVER
@@ -190,7 +191,7 @@ class Acces:
         if revoked is not None or token.issued_at <= self._valid_from:
             raise Unauthenticated
         # How it was proved is the same in all the tokens of a session: it is remembered with the rights.
-        preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time)
+        preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time, recente=self.acte_sensible)
         caller = Principal(compte=token.sub, session=token.sid, actif=False, preuve=preuve)
         principal = _principal(caller, document)
         if not fresh:
@@ -261,4 +262,9 @@ def open_acces(settings: ServiceSettings, database: Database, *, service: str) -
         tls=channel_credentials(settings),
     )
     gateway = service_tokens.vouched_by(settings.cles_services, callee=service, callers=service_tokens.GATEWAY)
-    return Acces(database, identity, TokenVerifier(IssuerKeys(settings.identity_url), gateway))
+    return Acces(
+        database,
+        identity,
+        TokenVerifier(IssuerKeys(settings.identity_url), gateway),
+        acte_sensible=timedelta(minutes=settings.acte_sensible_minutes),
+    )

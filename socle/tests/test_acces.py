@@ -108,6 +108,17 @@ async def test_a_principal_has_the_rights_that_were_published(acces: Acces, stor
     assert may_send_siecle(await acces.principal(TOKEN))
 
 
+async def test_how_long_a_proof_serves_for_a_sensitive_act_is_what_the_settings_say(
+    acces: Acces, store: Database
+) -> None:
+    await grant(store, "01CHEF", role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    await beat(store)
+    shorter = replace(acces, acte_sensible=timedelta(minutes=5))
+    shown = (await shorter.principal(TOKEN)).preuve
+    assert shown is not None
+    assert shown.recente == timedelta(minutes=5)
+
+
 async def test_an_account_not_yet_heard_of_holds_nothing(acces: Acces, store: Database) -> None:
     await beat(store)
     assert not (await acces.principal(TOKEN)).actif

@@ -7,7 +7,6 @@ import pytest
 
 from socle.academies import academies_of_region
 from socle.principal import (
-    ACTE_SENSIBLE,
     Droit,
     Lieu,
     Preuve,
@@ -134,4 +133,8 @@ def test_a_sensitive_act_is_refused_to_who_was_spared_a_factor_or_proved_nothing
 
 
 def test_the_refusal_says_what_to_ask_the_issuer_for() -> None:
-    assert PreuveInsuffisante().extensions == {"acrValues": "2", "maxAge": ACTE_SENSIBLE // timedelta(seconds=1)}
+    shown = Preuve(acr="2", amr=("pwd", "otp"), le=NOW - timedelta(minutes=6), recente=timedelta(minutes=5))
+    for preuve, minutes in ((shown, 5), (None, 10)):
+        with pytest.raises(PreuveInsuffisante, match=f"depuis moins de {minutes} minutes") as refused:
+            require_recent(replace(who(), preuve=preuve), now=NOW)
+        assert refused.value.extensions == {"acrValues": "2", "maxAge": 60 * minutes}

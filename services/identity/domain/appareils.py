@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
-DUREE = timedelta(days=90)
-"""≈ ours: how long after its last full proof a device is known; then it shows every factor again."""
 PAR_COMPTE = 10
 """≈ ours: how many devices of one account are known; another makes the one proved longest ago be forgotten."""
 _ADRESSES = 10

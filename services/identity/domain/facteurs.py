@@ -75,6 +75,7 @@ class Parcours:
         numero: whether the account has no number.
         mobile_exige: whether its roles ask for one, which nobody puts off.
         par_courriel: whether the password was chosen by a mailed link, and was not shown with another factor since.
+        fort: whether one of three factors is neither e-mail nor SMS.
     """
 
     requis: int
@@ -88,6 +89,7 @@ class Parcours:
     numero: bool = False
     mobile_exige: bool = False
     par_courriel: bool = False
+    fort: bool = True
 
     @property
     def etape(self) -> Etape:
@@ -100,7 +102,7 @@ class Parcours:
             return Etape.TERMINEE
         if self.moyens:
             return Etape.MOYEN
-        if not suffices(self.faits, self.requis):
+        if not self.suffit:
             return Etape.ENROLEMENT
         if self.renouveler:
             return Etape.MOT_DE_PASSE
@@ -120,18 +122,20 @@ class Parcours:
         its key or application out of reach: they come last. Of a password that came by mail the mailbox is no second
         factor, where there is another: who reads it would need nothing else.
         """
-        if self.epargnes or suffices(self.faits, self.requis):
+        if self.epargnes or self.suffit:
             return ()
-        must_be_strong = self.requis >= 3 and len(self.faits) >= self.requis - 1 and self.faits.isdisjoint(FORTS)
+        last = self.requis >= 3 and len(self.faits) >= self.requis - 1
+        must_be_strong = self.fort and last and self.faits.isdisjoint(FORTS)
         only_mailbox = self.par_courriel and bool(self.enroles) and self.faits <= {Facteur.MOT_DE_PASSE}
         held = (self.enroles | (frozenset() if only_mailbox else {Facteur.COURRIEL})) - self.faits
         offered = [moyen for moyen in MOYENS if moyen in held and (moyen in FORTS or not must_be_strong)]
         return tuple(sorted(offered, key=lambda moyen: Facteur.SECOURS in self.faits and moyen in ENROLES))
 
-
-def suffices(faits: frozenset[Facteur], requis: int) -> bool:
-    """Whether these are as many factors as are asked for; of three, one is neither e-mail nor SMS."""
-    return len(faits) >= requis and (requis < 3 or not faits.isdisjoint(FORTS))
+    @property
+    def suffit(self) -> bool:
+        """Whether as many factors are shown as are asked for; of three, one is neither e-mail nor SMS."""
+        strong = self.requis < 3 or not self.fort or not self.faits.isdisjoint(FORTS)
+        return len(self.faits) >= self.requis and strong
 
 
 def required_factors(roles: Iterable[RoleTenu], *, a_trois: frozenset[Role] = ROLES_A_TROIS_FACTEURS) -> int:
@@ -150,7 +154,7 @@ class MoyenIndispensable(Refusal):
         )
 
 
-def require_dispensable(moyen: Facteur, enroles: frozenset[Facteur], *, requis: int) -> None:
+def require_dispensable(moyen: Facteur, enroles: frozenset[Facteur], *, requis: int, fort: bool = True) -> None:
     """Whether an account that has enrolled these means may do without one of them.
 
     Recovery codes are strong too, but used up: who has nothing else would be locked out by the tenth sign-in.
@@ -158,7 +162,7 @@ def require_dispensable(moyen: Facteur, enroles: frozenset[Facteur], *, requis: 
     Raises:
         MoyenIndispensable: it is an administrator's last.
     """
-    if requis >= 3 and (enroles - {moyen}).isdisjoint(ENROLES):
+    if fort and requis >= 3 and (enroles - {moyen}).isdisjoint(ENROLES):
         raise MoyenIndispensable
 
 

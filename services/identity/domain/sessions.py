@@ -12,10 +12,6 @@ DUREE_DEMANDE_OUVERTE = timedelta(minutes=20)
 DUREE_JETON_D_ACCES = timedelta(minutes=10)
 DUREE_JETON_DE_DECONNEXION = timedelta(minutes=2)
 """OpenID Connect Back-Channel Logout 1.0 §2.4: « preferably at most two minutes »."""
-ACTE_SENSIBLE = timedelta(minutes=10)
-"""« always before a sensitive act older than 10 minutes » (domaine.md §3)."""
-ACR_SENSIBLE = 2
-"""And by all the factors: none is spared (ADR 032)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

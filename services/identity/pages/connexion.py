@@ -10,7 +10,6 @@ from starlette.routing import Route
 
 from kit.errors import Refusal
 from services.identity.domain.facteurs import Etape, Facteur
-from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
 from services.identity.pages.autorisation import Voulu, read_wanted, without_asked
 from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import PageExpiree
@@ -21,6 +20,7 @@ from services.identity.usecases.en_cours import ConnexionExpiree, EnCours, find_
 from services.identity.usecases.ouverture import open_session
 from services.identity.usecases.seconds_facteurs import REFUS, EnvoiTropRecent, send_code, show_code, show_totp
 from services.identity.usecases.secours import CodeDeSecoursRefuse, show_recovery_code
+from socle.principal import ACR_SENSIBLE
 from socle.telephones import mask_mobile
 
 LONGEST_REQUEST = 4000
@@ -143,7 +143,7 @@ async def _confirm(contexte: Contexte, request: Request) -> Response:
 async def wanted(contexte: Contexte, request: Request) -> Voulu:
     """What is wanted of the sign-in: by a client; or by a page of ours, which is for whoever has just proved itself."""
     if "suite" in request.query_params:
-        return Voulu(acr=ACR_SENSIBLE, max_age=ACTE_SENSIBLE)
+        return Voulu(acr=ACR_SENSIBLE, max_age=contexte.deps.acte_sensible)
     return await read_wanted(contexte, request)
 
 

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from kit.errors import Refusal
 from services.identity.condensats import new_secret
-from services.identity.domain.appareils import DUREE
 from services.identity.trousseau import Trousseau
 
 _MAX_FIELDS = 20
@@ -35,6 +34,7 @@ class Navigateur:
     trousseau: Trousseau
     origin: str
     secure: bool
+    appareil_connu: timedelta
 
     def connexion(self, request: Request) -> str | None:
         """The secret of the sign-in in progress, or of the page that begins one."""
@@ -50,7 +50,7 @@ class Navigateur:
 
     def set_appareil(self, response: Response, secret: str) -> None:
         """Let the browser be known later, as long as a device is."""
-        self._set(response, "appareil", secret, kept=DUREE)
+        self._set(response, "appareil", secret, kept=self.appareil_connu)
 
     def set_connexion(self, response: Response, secret: str) -> None:
         self._set(response, "connexion", secret)

@@ -47,5 +47,5 @@ def proof(contexte: Contexte, request: Request) -> str:
 
 
 def sign_in_again(contexte: Contexte, connecte: Connecte, suite: str) -> str | None:
-    """Where to prove oneself again before what the page changes; None where that was done within ten minutes."""
+    """Where to prove oneself again before what the page changes; None where that was done a moment ago."""
     return None if is_recent(contexte.deps, connecte) else sign_in_for(suite)

@@ -43,7 +43,9 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
     rendu = Rendu(form_ends=origins(clients), secure=secure)
     contexte = Contexte(
         deps=serveur.deps,
-        navigateur=Navigateur(serveur.deps.trousseau, origin=serveur.issuer, secure=secure),
+        navigateur=Navigateur(
+            serveur.deps.trousseau, origin=serveur.issuer, secure=secure, appareil_connu=serveur.deps.appareil_connu
+        ),
         rendu=rendu,
         serveur=serveur,
     )

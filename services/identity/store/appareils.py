@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kit.mongo import Collection, Database, Document, Index, Transaction
-from services.identity.domain.appareils import DUREE, PAR_COMPTE, Appareil, Passage
+from services.identity.domain.appareils import PAR_COMPTE, Appareil, Passage
 from services.identity.store.usage_unique import EXPIRATION, FIN_LE
 
 APPAREILS = Collection(
@@ -21,7 +21,7 @@ APPAREILS = Collection(
     serves_until=FIN_LE,
     purpose="reconnaître les navigateurs où la personne s'est déjà connectée ; ni cookie ni adresse IP en clair",
     readers="identity",
-    kept="un jour après la fin de leur reconnaissance, 90 jours après la dernière preuve complète",
+    kept="un jour après la fin de leur reconnaissance, APPAREIL_CONNU_JOURS après la dernière preuve complète",
 )
 
 
@@ -52,8 +52,10 @@ class Appareils:
 
     transaction: Transaction
 
-    async def proved(self, id: str, compte: str, lieu: str, facteurs: int, *, now: datetime) -> None:
-        """Note a full sign-in of an account with a device, from that place; the account's oldest are forgotten."""
+    async def proved(self, id: str, compte: str, lieu: str, facteurs: int, *, now: datetime, duree: timedelta) -> None:
+        """Note a full sign-in of an account with a device, from that place, by which it is known for so long; the
+        account's oldest are forgotten.
+        """
         collection, session = self.transaction[APPAREILS.name], self.transaction.session
         document = await collection.find_one(_known(id, now), session=session)
         known = Appareil(facteurs=facteurs, passages=()) if document is None else _appareil(document)
@@ -62,7 +64,7 @@ class Appareils:
             "compte": compte,
             "facteurs": proved.facteurs,
             "passages": [{"lieu": one.lieu, "le": one.le} for one in proved.passages],
-            "expire_le": now + DUREE,
+            "expire_le": now + duree,
             "fin_le": None,
         }
         await collection.update_one({"_id": id}, {"$set": kept}, upsert=True, session=session)

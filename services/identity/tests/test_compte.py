@@ -35,6 +35,7 @@ from services.identity.usecases.mobiles import change_mobile
 from services.identity.usecases.mots_de_passe import ask_link, owner_of_password_link
 from services.identity.usecases.recence import PreuveTropAncienne
 from services.identity.usecases.seconds_facteurs import CodeRefuse, show_totp
+from services.identity.usecases.secours import renew_codes
 from services.identity.usecases.tentatives import TropDEssais
 from socle.principal import RoleTenu
 from socle.rubriques import Role
@@ -271,7 +272,7 @@ async def test_guesses_from_elsewhere_keep_nobody_out_of_its_own_pages_on_a_know
 
     async def proved(work: Work) -> None:
         device, now = device_of(deps, browser, someone.compte.id), deps.clock()
-        await work.appareils.proved(device, someone.compte.id, "ici", 2, now=now)
+        await work.appareils.proved(device, someone.compte.id, "ici", 2, now=now, duree=deps.appareil_connu)
 
     await deps.transact(proved)
     with pytest.raises(CodeInexact):
@@ -310,6 +311,16 @@ async def test_a_person_sees_where_it_is_signed_in_and_closes_what_it_chooses(id
     for jetons in tokens:
         with pytest.raises(Unauthenticated):
             await principal_of(identity.deps, await identity.verifier.verify(jetons.access_token))
+
+
+@pytest.mark.stack
+async def test_how_recent_a_proof_is_to_be_is_a_setting(someone: Titulaire) -> None:
+    connecte, deps = await open_directly(someone), someone.identity.deps
+    old = replace(connecte.session.preuve, le=deps.clock() - timedelta(minutes=6))
+    connecte = replace(connecte, session=replace(connecte.session, preuve=old))
+    with pytest.raises(PreuveTropAncienne):
+        await renew_codes(replace(deps, acte_sensible=timedelta(minutes=5)), connecte)
+    await renew_codes(deps, connecte)
 
 
 async def stranger_proof(visite: Visite) -> str:

@@ -231,6 +231,14 @@ def test_an_administrator_keeps_an_application_or_a_key(
         require_dispensable(moyen, frozenset(enroles), requis=requis)
 
 
+def test_where_the_setting_says_so_three_factors_may_all_be_of_the_mailbox_and_the_telephone() -> None:
+    shown = replace(parcours(3, MAIL, enroles=frozenset({SMS})), fort=False)
+    assert shown.moyens == (SMS,)
+    assert replace(shown, faits=frozenset({PWD, MAIL, SMS})).etape is Etape.TERMINEE
+    assert replace(shown, enroles=frozenset()).etape is Etape.ENROLEMENT, "three all the same"
+    require_dispensable(Facteur.TOTP, frozenset({Facteur.TOTP}), requis=3, fort=False)
+
+
 def test_a_number_that_the_roles_ask_for_is_given_then_proved_before_going_on_and_not_put_off() -> None:
     shown = replace(parcours(3, MAIL, TOTP), numero=True, mobile_exige=True)
     assert shown.etape is Etape.NUMERO

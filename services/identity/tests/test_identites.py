@@ -301,7 +301,7 @@ async def test_linking_needs_a_recent_proof_and_a_page_of_ours(chez: Chez) -> No
     earlier = someone.who.identity.deps.clock() - timedelta(minutes=11)
     await database[SESSIONS.name].update_many({"compte": compte}, {"$set": {"authentifie_le": earlier}})
     refused = await someone.submit(page, f"{COMPTE}/lien")
-    assert "plus de dix minutes" in Page(refused.text).refus
+    assert "plus assez récente" in Page(refused.text).refus
     assert 'href="/connexion?suite=employeur"' in (await someone.get(COMPTE)).text
     assert await database[DEMANDES_EMPLOYEUR.name].count_documents({"compte": compte}) == 0
     nobody = Personne(chez, someone.who)

@@ -137,7 +137,9 @@ async def test_the_session_cookie_is_opaque_out_of_reach_of_scripts_and_not_sent
 @pytest.mark.exigence("CNIL-2022-100 transport", "ANSSI canal")
 def test_over_tls_cookies_have_the_host_prefix_and_pages_ask_for_tls(identity: Identity) -> None:
     response = Response()
-    Navigateur(identity.deps.trousseau, origin="https://i.example", secure=True).open_session(response, "secret")
+    kept = identity.deps.appareil_connu
+    browser = Navigateur(identity.deps.trousseau, origin="https://i.example", secure=True, appareil_connu=kept)
+    browser.open_session(response, "secret")
     assert "__Host-session=secret; HttpOnly; Path=/; SameSite=lax; Secure" in response.headers.getlist("set-cookie")
     page = Rendu(form_ends=[], secure=True).page("securite")
     assert page.headers["strict-transport-security"].startswith("max-age=63072000")

@@ -179,7 +179,7 @@ async def test_an_employer_s_identity_does_not_spare_another_password_nor_does_a
 
     async def known(work: Work) -> None:
         lieu = deps.trousseau.empreinte("lieu", place(ici))
-        await work.appareils.proved(device, someone.compte.id, lieu, 2, now=deps.clock())
+        await work.appareils.proved(device, someone.compte.id, lieu, 2, now=deps.clock(), duree=deps.appareil_connu)
 
     async def begin(*faits: Facteur) -> Etape:
         with at(ici):

@@ -98,7 +98,9 @@ async def test_devices_are_forgotten_with_the_password_and_the_oldest_beyond_ten
         now = deps.clock() + timedelta(seconds=rank)
 
         async def body(work: Work, secret: str = secret, now: datetime = now) -> None:
-            await work.appareils.proved(device_of(deps, secret, compte.id), compte.id, "lieu", 2, now=now)
+            await work.appareils.proved(
+                device_of(deps, secret, compte.id), compte.id, "lieu", 2, now=now, duree=deps.appareil_connu
+            )
 
         await deps.transact(body)
 
@@ -112,6 +114,19 @@ async def test_devices_are_forgotten_with_the_password_and_the_oldest_beyond_ten
     await set_password(deps, compte, "tramway orange derriere la colline", par=OPERATEUR)
     assert await known() == [False] * 11
     assert len(await devices_of(deps.database, compte.id)) == 11, "nothing is deleted to be forgotten"
+
+
+@pytest.mark.stack
+async def test_for_how_long_a_device_is_known_is_a_setting(identity: Identity) -> None:
+    compte, deps = (await identity.account(GESTIONNAIRE)).compte, identity.deps
+    now, device = deps.clock(), device_of(deps, new_secret(), compte.id)
+
+    async def body(work: Work) -> None:
+        await work.appareils.proved(device, compte.id, "lieu", 2, now=now, duree=timedelta(days=3))
+
+    await deps.transact(body)
+    assert await find_appareil(deps.database, device, now=now + timedelta(days=3, seconds=-1)) is not None
+    assert await find_appareil(deps.database, device, now=now + timedelta(days=3, seconds=1)) is None
 
 
 @pytest.mark.stack

@@ -54,7 +54,7 @@ async def known_device(who: Titulaire) -> str:
 
     async def body(work: Work) -> None:
         device = device_of(deps, secret, who.compte.id)
-        await work.appareils.proved(device, who.compte.id, "lieu", 2, now=deps.clock())
+        await work.appareils.proved(device, who.compte.id, "lieu", 2, now=deps.clock(), duree=deps.appareil_connu)
 
     await deps.transact(body)
     return secret

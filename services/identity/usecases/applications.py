@@ -80,7 +80,7 @@ async def remove_application(deps: Deps, connecte: Connecte) -> None:
         await work.facteurs.touch(connecte.compte.id)
         compte = await load(work, connecte.compte.id)
         requis = required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
-        require_dispensable(Facteur.TOTP, await work.enrolled(compte.id), requis=requis)
+        require_dispensable(Facteur.TOTP, await work.enrolled(compte.id), requis=requis, fort=deps.facteur_fort)
         await work.facteurs.set_totp(compte.id, None)
         await note(deps, work, Acte.APPLICATION_RETIREE, par=Partie.of(compte))
         await notify(deps, work, compte, application_removed(compte.prenom))

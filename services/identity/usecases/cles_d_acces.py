@@ -218,7 +218,7 @@ async def remove_key(deps: Deps, connecte: Connecte, id: str) -> None:
         await work.cles.remove(compte.id, id)
         if await work.cles.count(compte.id) == 0:
             requis = required_factors(compte.roles, a_trois=deps.a_trois_facteurs)
-            require_dispensable(Facteur.CLE, await work.enrolled(compte.id), requis=requis)
+            require_dispensable(Facteur.CLE, await work.enrolled(compte.id), requis=requis, fort=deps.facteur_fort)
         await note(deps, work, Acte.CLE_RETIREE, par=Partie.of(compte))
         await notify(deps, work, compte, key_removed(compte.prenom))
 

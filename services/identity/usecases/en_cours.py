@@ -95,6 +95,7 @@ async def with_account(deps: Deps, connexion: Connexion | None) -> EnCours:
         mobile=to_prove and (exige or not connexion.mobile_decline),
         numero=compte.mobile is None,
         mobile_exige=exige,
+        fort=deps.facteur_fort,
     )
     return EnCours(connexion, compte, facteurs, parcours)
 

@@ -21,7 +21,7 @@ async def principal_of(deps: Deps, token: AccessToken) -> Principal:
     Raises:
         Unauthenticated: its session has ended, or its account is no more.
     """
-    preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time)
+    preuve = Preuve(acr=token.acr, amr=token.amr, le=token.auth_time, recente=deps.acte_sensible)
     return await _principal(deps, token.sub, token.sid, preuve)
 
 

@@ -7,7 +7,7 @@ from ulid import ULID
 from services.identity.condensats import condensat, new_secret
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
-from services.identity.domain.facteurs import Etape, Facteur, acr, amr, suffices
+from services.identity.domain.facteurs import Etape, Facteur, acr, amr
 from services.identity.domain.sessions import Preuve, Session
 from services.identity.store.work import Work
 from services.identity.usecases.appareils import device_of, here
@@ -43,7 +43,7 @@ async def open_session(
         raise ConnexionExpiree
     secret, browser = new_secret(), navigateur or new_secret()
     compte, faits = en_cours.compte, en_cours.parcours.faits
-    spared = not suffices(faits, en_cours.parcours.requis)
+    spared = not en_cours.parcours.suffit
 
     async def body(work: Work) -> None:
         now = deps.clock()
@@ -62,7 +62,9 @@ async def open_session(
             await work.sessions.open(session, condensat=condensat(secret))
         lieu = here(deps)
         if not spared and lieu is not None:
-            await work.appareils.proved(device_of(deps, browser, compte.id), compte.id, lieu, len(faits), now=now)
+            await work.appareils.proved(
+                device_of(deps, browser, compte.id), compte.id, lieu, len(faits), now=now, duree=deps.appareil_connu
+            )
         proved = Facteur.MOT_DE_PASSE in faits and not spared
         await work.facteurs.signed_in(compte.id, mot_de_passe=proved, now=now)
         shown = {"facteurs": " ".join(preuve.amr)} | ({"appareil": "connu"} if spared else {})

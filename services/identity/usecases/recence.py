@@ -7,10 +7,10 @@ from typing import Concatenate
 from kit.errors import Refusal
 from services.identity.deps import Deps
 from services.identity.domain.audit import Acte, Partie
-from services.identity.domain.sessions import ACR_SENSIBLE, ACTE_SENSIBLE
 from services.identity.store.work import Work
 from services.identity.usecases.audit import refusals_noted
 from services.identity.usecases.jetons import Connecte, is_enough
+from socle.principal import ACR_SENSIBLE
 
 type _Propre[**P, T] = Callable[Concatenate[Deps, Connecte, P], Awaitable[T]]
 
@@ -21,18 +21,18 @@ class PreuveTropAncienne(Refusal):
     code = "PREUVE_TROP_ANCIENNE"
 
     def __init__(self) -> None:
-        super().__init__("Vous vous êtes connecté il y a plus de dix minutes : reconnectez-vous pour continuer.")
+        super().__init__("Votre connexion n'est plus assez récente pour cela : reconnectez-vous pour continuer.")
 
 
 def is_recent(deps: Deps, connecte: Connecte) -> bool:
-    """Whether the person proved itself within the last ten minutes, with all the factors of the account."""
-    return is_enough(deps, connecte, max_age=ACTE_SENSIBLE, acr=ACR_SENSIBLE)
+    """Whether the person proved itself a moment ago, with all the factors of the account."""
+    return is_enough(deps, connecte, max_age=deps.acte_sensible, acr=ACR_SENSIBLE)
 
 
 def sensitive_own[**P, T](acte: Acte) -> Callable[[_Propre[P, T]], _Propre[P, T]]:
     """A use case that changes one's own account, by who has just proved who it is; what is refused is written.
 
-    It then raises `PreuveTropAncienne` too: where the sign-in is older than ten minutes, or was with fewer factors than
+    It then raises `PreuveTropAncienne` too: where the sign-in is not recent enough, or was with fewer factors than
     all those of the account.
     """
 
