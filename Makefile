@@ -104,6 +104,7 @@ check: $(INSTALLED) ## lint, types, boundaries, contracts: needs no server
 	buf breaking --against proto/publie.binpb
 	$(MAKE) --silent contrats-check graphe-check
 	python -m infra.environment --check
+	python -m infra.donnees_personnelles --check
 	python -m infra.exigences --check
 
 contrats-check: $(INSTALLED)
@@ -137,4 +138,5 @@ format: $(INSTALLED) ## rewrite the code as the formatter wants it
 
 docs: $(INSTALLED) ## generate the pages that are generated
 	python -m infra.environment
+	python -m infra.donnees_personnelles
 	python -m infra.exigences
