@@ -128,9 +128,9 @@ bench: $(INSTALLED) ## measure the bars, each against its yardstick
 	python -m infra.local.installation kafka
 	python -m tests.bench
 
-courses: $(INSTALLED) ## a thousand rounds of each race for what serves once, over two processes of identity (an hour)
+courses: $(INSTALLED) ## a thousand rounds of each race for what serves once, over two processes of identity (an hour); COURSE= names one
 	python -m infra.local.installation kafka
-	python -m tests.bench.courses
+	python -m tests.bench.courses $(if $(COURSE),'$(COURSE)')
 
 format: $(INSTALLED) ## rewrite the code as the formatter wants it
 	ruff format --quiet .

@@ -5,6 +5,7 @@ HTTP, five to each process. What is counted is what a client was told, what the 
 with it afterwards.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,11 +107,11 @@ def _shown(piste: Piste, compte: Compte, moyen: Facteur, champ: str, code: Calla
     """A second factor, in as many sign-ins as there are attempts."""
 
     async def open() -> Sequence[Attempt]:
-        attempts, shown = list[Attempt](), code()
-        for _ in range(AT_ONCE + 1):
-            headers, fields = piste.form(await begin_activated(piste.served.deps, compte))
-            attempts.append(_posts("/connexion/code", fields | {"moyen": champ, "code": shown}, headers))
-        return attempts
+        begun = await asyncio.gather(*(begin_activated(piste.served.deps, compte) for _ in range(AT_ONCE + 1)))
+        shown, forms = code(), [piste.form(secret) for secret in begun]
+        return [
+            _posts("/connexion/code", fields | {"moyen": champ, "code": shown}, headers) for headers, fields in forms
+        ]
 
     async def signed_in() -> int:
         proved = {"compte": compte.id, "faits": moyen}
