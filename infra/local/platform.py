@@ -37,7 +37,8 @@ class Settings:
 
     @property
     def identity_url(self) -> str:
-        return f"http://127.0.0.1:{self.services['identity']}"
+        # By name: of a number browsers make no passkey.
+        return f"http://localhost:{self.services['identity']}"
 
     @property
     def gateway_url(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,6 +39,7 @@ class Service:
         needs: what must be true, besides a store that is up to date, for requests to be sent here.
         closers: awaited last, in order.
         streams: where the paths begin of routes that bound the bodies they read by themselves (uploads).
+        explain: what is answered where no route is, or none that takes the method; a line of plain text without it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Service:
     closers: Sequence[Loop] = ()
     middleware: Sequence[Middleware] = ()
     streams: Sequence[str] = ()
+    explain: Callable[[Request, Exception], Response] | None = None
     _ready: bool = field(default=False, init=False)
 
     def asgi(self) -> Starlette:
@@ -63,6 +66,7 @@ class Service:
                 Route("/metrics", _metrics),
             ],
             middleware=[Middleware(RequestTelemetry), *self.middleware, Middleware(BodyLimit, elsewhere=self.streams)],
+            exception_handlers={HTTPException: self.explain} if self.explain is not None else {},
             lifespan=self._lifespan,
         )
 

@@ -52,6 +52,7 @@ def create_app(settings: IdentitySettings) -> Starlette:
     deps = make_deps(settings, database, vault, committed=relay.wake, mail_written=courrier.wake)
     gateway = service_tokens.vouched_by(settings.cles_services, callee="identity", callers=service_tokens.GATEWAY)
     invitateur = Invitateur(deps=deps)
+    rendu = pages.open_rendu(clients, secure=settings.secure)
     serveur = Serveur(deps, clients, issuer=settings.identity_url, voucher=gateway)
     rpc_servers: list[grpc.aio.Server] = []
 
@@ -90,11 +91,12 @@ def create_app(settings: IdentitySettings) -> Starlette:
         layout=LAYOUT,
         routes=[
             *oidc.routes(serveur, clients),
-            *pages.routes(serveur, clients, secure=settings.secure),
+            *pages.routes(serveur, rendu, secure=settings.secure),
             *telechargements.routes(deps, caller, oidc.cross_origin(clients)),
             *televersements.routes(deps, caller, oidc.cross_origin(clients), received=invitateur.wake),
             Route("/graphql", Endpoint(SCHEMA, context), methods=["POST"]),
         ],
+        explain=pages.explain(rendu),
         prepare=prepare,
         loops=[
             relay.run,

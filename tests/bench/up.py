@@ -13,6 +13,7 @@ from pathlib import Path
 from infra.local.connexion import sign_in
 from infra.local.demonstration import lycees
 from infra.local.jeton import find_personne
+from infra.local.platform import read_settings
 from infra.local.processes import ROOT, free_ports
 from tests.bench.measures import Bar
 from tests.e2e.depots import Frontend
@@ -92,12 +93,16 @@ async def _seconds(clone: Path, caches: dict[str, str]) -> float:
     async with _up(clone, {**caches, **{name: str(port) for name, port in ports.items()}}):
         folder = clone / ".local/run/demonstration"
         personne = find_personne(folder, "chef")
-        jetons = await sign_in(_url(ports["IDENTITY_PORT"]), _url(ports["PORT_COURRIELS"]), personne)
+        jetons = await sign_in(_issuer(ports), _url(ports["PORT_COURRIELS"]), personne)
         chef = Frontend(_url(ports["PASSERELLE_PORT"]), jetons.access_token)
         uai = next(iter(lycees(folder)))
         answer = await chef.ask("query($uai: ID!) { etablissement(uai: $uai) { uai } }", uai=uai)
         assert answer == {"data": {"etablissement": {"uai": uai}}}, answer
         return time.perf_counter() - started
+
+
+def _issuer(ports: dict[str, int]) -> str:
+    return read_settings({"IDENTITY_PORT": str(ports["IDENTITY_PORT"])}).identity_url
 
 
 def _url(port: int) -> str:

@@ -67,8 +67,8 @@ class Up:
         assert process.returncode == 0
 
     def url(self, port: str) -> str:
-        """Where what listens on that port answers."""
-        return f"http://127.0.0.1:{self.ports[port]}"
+        """Where what listens on that port answers; identity, by the name that its pages, forms and tokens go by."""
+        return self.settings.identity_url if port == "IDENTITY_PORT" else f"http://127.0.0.1:{self.ports[port]}"
 
 
 async def start(folder: Path, ports: dict[str, int]) -> asyncio.subprocess.Process:

@@ -53,7 +53,7 @@ def test_what_to_open_whom_to_sign_in_as_and_how_is_said(tmp_path: Path) -> None
     settings = read_settings({"DOSSIER_PLATEFORME": str(tmp_path), "IDENTITY_PORT": "14001", "PORT_COURRIELS": "18025"})
     write_offer(settings.demonstration)
     said = describe(settings, 12.3)
-    assert "http://127.0.0.1:14001/connexion" in said
+    assert "http://localhost:14001/connexion" in said
     assert "http://127.0.0.1:18025/" in said
     assert all(compte.courriel in said for compte in comptes(settings.demonstration))
     assert "make code COMPTE=<name>" in said

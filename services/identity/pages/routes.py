@@ -1,10 +1,12 @@
 """All the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from kit.errors import Unavailable
@@ -31,16 +33,20 @@ from services.identity.pages import (
     secours,
     totp,
 )
-from services.identity.pages.contexte import Contexte, Page
+from services.identity.pages.contexte import Contexte, Page, see
 from services.identity.pages.navigateur import Navigateur
 from services.identity.pages.rendu import Rendu
 
 _log = get_logger(__name__)
 
 
-def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Route]:
+def open_rendu(clients: Clients, *, secure: bool) -> Rendu:
+    """What makes the pages, from which people go back to these clients; `secure` where browsers reach us over TLS."""
+    return Rendu(form_ends=origins(clients), secure=secure)
+
+
+def routes(serveur: Serveur, rendu: Rendu, *, secure: bool) -> Sequence[Route]:
     """The routes of the pages; `secure` where browsers reach us over TLS."""
-    rendu = Rendu(form_ends=origins(clients), secure=secure)
     contexte = Contexte(
         deps=serveur.deps,
         navigateur=Navigateur(
@@ -68,8 +74,10 @@ def routes(serveur: Serveur, clients: Clients, *, secure: bool) -> Sequence[Rout
         employeur,
         accueil,
     )
+    # Without TLS we are on somebody's own machine, which has several names.
+    at_home = _without_detour if secure else partial(_at_home, serveur.issuer)
     return [
-        Route(route.path, _explained(rendu, route.endpoint), methods=list(route.methods or ()))
+        Route(route.path, _explained(rendu, at_home(route.endpoint)), methods=list(route.methods or ()))
         for page in pages
         for route in page.routes(contexte)
     ]
@@ -89,5 +97,49 @@ def _explained(rendu: Rendu, page: Page) -> Page:
             _log.exception("page_failed", exc_info=error)
             text = "Une erreur s'est produite de notre côté : réessayez dans un instant."
             return rendu.error("Erreur", text, status=500)
+
+    return handle
+
+
+def _without_detour(page: Page) -> Page:
+    return page
+
+
+def _at_home(issuer: str, page: Page) -> Page:
+    """The page; or, where it is asked for by another name of this machine, the way to the one by which cookies, forms
+    and passkeys are ours.
+    """
+
+    async def handle(request: Request) -> Response:
+        if request.method == "GET" and request.url.hostname != urlsplit(issuer).hostname:
+            query = f"?{request.url.query}" if request.url.query else ""
+            return see(f"{issuer}{request.url.path}{query}")
+        return await page(request)
+
+    return handle
+
+
+_NOWHERE = (
+    "Page introuvable",
+    "Cette page n'existe pas, ou plus : reprenez depuis la page de connexion, ou depuis le lien que vous avez reçu.",
+)
+_SAID = {
+    400: ("Formulaire illisible", "Ce formulaire ne peut pas être lu : revenez à la page, puis recommencez."),
+    404: _NOWHERE,
+    405: _NOWHERE,
+}
+
+
+def explain(rendu: Rendu) -> Callable[[Request, Exception], Response]:
+    """What is answered where there is no page, or to a form that is none: a page that says so, to a browser."""
+
+    def handle(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - it is what this is called for
+        said = _SAID.get(error.status_code)
+        if said is None or "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(error.detail, status_code=error.status_code, headers=error.headers)
+        response = rendu.error(*said, status=error.status_code)
+        response.headers.update(error.headers or {})
+        return response
 
     return handle

@@ -35,6 +35,7 @@ from services.identity.mfa.cles_d_acces import (
 )
 from services.identity.oidc.clients import load_clients
 from services.identity.oidc.serveur import Serveur
+from services.identity.pages.routes import open_rendu
 from services.identity.pages.routes import routes as pages
 from services.identity.store.audit import AUDIT
 from services.identity.store.cles_d_acces import list_cles
@@ -407,7 +408,7 @@ def asked(page: httpx.Response) -> str:
 async def open_pages(deps: Deps, identity: Identity) -> AsyncIterator[httpx.AsyncClient]:
     """The pages of a provider that has a name, in this process."""
     clients = load_clients(identity.settings.identity_clients, demonstration=True, cles=identity.settings.cles_services)
-    routes = pages(Serveur(deps, clients, issuer=SITE.origine), clients, secure=False)
+    routes = pages(Serveur(deps, clients, issuer=SITE.origine), open_rendu(clients, secure=False), secure=False)
     transport = httpx.ASGITransport(Starlette(routes=list(routes)))
     async with httpx.AsyncClient(transport=transport, base_url=SITE.origine) as http:
         yield http

@@ -20,6 +20,7 @@ from services.identity.oidc.routes import routes as oidc
 from services.identity.oidc.serveur import Serveur
 from services.identity.pages.navigateur import Navigateur
 from services.identity.pages.rendu import Rendu
+from services.identity.pages.routes import open_rendu
 from services.identity.pages.routes import routes as pages
 from services.identity.settings import IdentitySettings
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity
@@ -246,7 +247,7 @@ async def test_while_the_store_is_away_people_and_clients_are_told_to_come_back(
     clients = load_clients(settings.identity_clients, demonstration=True, cles=settings.cles_services)
     deps = make_deps(settings, database, settings.open_vault())
     serveur = Serveur(deps, clients, issuer=settings.identity_url)
-    app = Starlette(routes=[*pages(serveur, clients, secure=False), *oidc(serveur, clients)])
+    app = Starlette(routes=[*pages(serveur, open_rendu(clients, secure=False), secure=False), *oidc(serveur, clients)])
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url=settings.identity_url) as http:
         answer = await http.get("/activation?lien=x")
@@ -257,3 +258,31 @@ async def test_while_the_store_is_away_people_and_clients_are_told_to_come_back(
         assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
     deps.hasher.close()
     database.client.close()
+
+
+async def test_a_page_asked_for_by_another_name_of_this_machine_leads_to_where_its_forms_are_ours(
+    identity: Identity,
+) -> None:
+    elsewhere = identity.url.replace("127.0.0.1", "localhost")
+    async with open_client() as http:
+        sent = await http.get(f"{elsewhere}/connexion", params={"suite": "compte"})
+        assert (sent.status_code, sent.headers["location"]) == (303, f"{identity.url}/connexion?suite=compte")
+        assert (await http.get(f"{elsewhere}/.well-known/openid-configuration")).status_code == 200, "no page"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/rien", 404), ("DELETE", "/connexion", 405)])
+async def test_where_there_is_no_page_a_browser_is_told_so_in_french_under_the_policy_of_pages(
+    identity: Identity, method: str, path: str, status: int
+) -> None:
+    async with open_client(base_url=identity.url) as http:
+        page = await http.request(method, path, headers={"accept": "text/html,*/*;q=0.8"})
+        assert (page.status_code, "Page introuvable" in page.text) == (status, True)
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        program = await http.request(method, path, headers={"accept": "application/json"})
+    assert (program.status_code, "<" in program.text) == (status, False)
+
+
+async def test_a_form_that_cannot_be_read_is_refused_in_french(identity: Identity) -> None:
+    async with open_client(base_url=identity.url, headers={"accept": "text/html"}) as http:
+        answer = await http.post("/connexion", files={"courriel": ("fichier.txt", b"rien")})
+    assert (answer.status_code, "Formulaire illisible" in answer.text) == (400, True)
