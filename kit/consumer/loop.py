@@ -17,6 +17,7 @@ from kit import kafka
 from kit.consumer import dead_letters
 from kit.consumer.messages import Received, Unreadable, traceparent
 from kit.consumer.subscriptions import LARGEST_BATCH, Subscription
+from kit.consumer.turns import Turns
 from kit.logs import get_logger
 from kit.mongo.connection import is_away
 from kit.settings import ServiceSettings
@@ -93,6 +94,7 @@ class _Reader:
     bootstrap_servers: str
     by_topic: Mapping[str, Subscription[Any]]
     _held: dict[TopicPartition, _Hold] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     async def run(self) -> None:
         while True:
@@ -114,6 +116,7 @@ class _Reader:
         )
         burial = AIOKafkaProducer(bootstrap_servers=self.bootstrap_servers, enable_idempotence=True)
         self._held.clear()
+        self._turns.clear()
         try:
             await kafka.start(consumer)
             await kafka.start(burial)
@@ -124,14 +127,23 @@ class _Reader:
                 self._resume(consumer)
                 polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)
                 for partition, records in polled.items():
-                    await self._handle(consumer, burial, partition, records)
+                    if self.by_topic[partition.topic].after_others:
+                        await self._turns.wait(consumer, partition, records, self._others(consumer))
+                    else:
+                        await self._handle(consumer, burial, partition, records)
+                for partition, waited in await self._turns.come(consumer):
+                    await self._handle(consumer, burial, partition, waited)
         finally:
             await kafka.stop(burial)
             await kafka.stop(consumer)
 
+    def _others(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        """The partitions that those wait for that come after the others."""
+        return [p for p in consumer.assignment() if not self.by_topic[p.topic].after_others]
+
     def _resume(self, consumer: AIOKafkaConsumer) -> None:
-        now = time.monotonic()
-        ready = [p for p, hold in self._held.items() if hold.until <= now and p in consumer.paused()]
+        now, paused = time.monotonic(), consumer.paused()
+        ready = [p for p, hold in self._held.items() if hold.until <= now and p in paused and p not in self._turns]
         if ready:
             consumer.resume(*ready)
 
@@ -140,7 +152,7 @@ class _Reader:
         consumer: AIOKafkaConsumer,
         burial: AIOKafkaProducer,
         partition: TopicPartition,
-        records: list[ConsumerRecord],
+        records: Sequence[ConsumerRecord],
     ) -> None:
         subscription = self.by_topic[partition.topic]
         handled, failed = await _handle_records(subscription, burial, records)

@@ -35,6 +35,8 @@ class Subscription[M: Message]:
         rebuilt: awaited once `rebuild` has made the projection again, where something is computed from it.
         lane: topics of one lane wait for each other's handlers, and for no others: what is promised soon has its own.
             Each process of the service reads a named lane whole, so that it waits for no other process either.
+        after_others: its events are handled once all is that the other topics of its lane, which is a named one, held
+            when they were read. For what says how far the others are known: partitions have no order among them.
     """
 
     topic: str
@@ -44,6 +46,7 @@ class Subscription[M: Message]:
     projection: str | None = None
     rebuilt: Callable[[], Awaitable[None]] | None = None
     lane: str = ""
+    after_others: bool = False
 
     def read(self, record: ConsumerRecord) -> Received[M]:
         """The record as `handle` may be given it.

@@ -18,6 +18,8 @@ from kit.tests.reader import GOOD, Recorder, message, reading
 
 pytestmark = pytest.mark.stack
 
+BEATS = "essai.battements.v1"
+
 
 async def test_what_is_in_a_lane_of_its_own_is_not_held_up_by_the_handlers_of_others(
     producer: AIOKafkaProducer, create_topics: CreateTopics, kafka_bootstrap_servers: str, unique_prefix: str
@@ -76,6 +78,61 @@ async def test_each_process_reads_a_lane_whole_and_goes_on_from_what_was_handled
     async with reading(later, kafka_bootstrap_servers, unique_prefix, lane="vite"):
         await eventually(partial(was_given, later, "après"), within=20)
     assert ("k", "avant, 0") not in later.given
+
+
+def telling(recorder: Recorder, failing: Recorder, servers: str, prefix: str) -> Consumer:
+    """A consumer of a lane in which the beats come after the rest, which `failing` handles."""
+    return Consumer(
+        service="lecteur",
+        bootstrap_servers=servers,
+        prefix=prefix,
+        subscriptions=[
+            Subscription(topic=BEATS, kind=StringValue, handle=recorder.handle, lane="vite", after_others=True),
+            Subscription(topic=TOPIC, kind=StringValue, handle=failing.handle, lane="vite"),
+        ],
+    )
+
+
+async def test_what_comes_after_the_others_waits_for_one_of_them_that_cannot_be_handled_yet(
+    producer: AIOKafkaProducer, create_topics: CreateTopics, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    await create_topics([BEATS])
+    given: list[tuple[str, str]] = []
+    recorder, failing = Recorder(given=given), Recorder(failures=2, given=given)
+
+    async def send(topic: str, value: str) -> None:
+        await producer.send_and_wait(unique_prefix + topic, message(value), key=b"k", headers=GOOD)
+
+    async def refused() -> bool:
+        return bool(failing.attempted_at)
+
+    await send(TOPIC, "droit")
+    async with running(telling(recorder, failing, kafka_bootstrap_servers, unique_prefix).run):
+        await eventually(refused, within=20)
+        await send(BEATS, "battement")
+        await eventually(lambda: recorder.has(2), within=20)
+        assert given == [("k", "droit"), ("k", "battement")]
+        # Nothing comes but a beat: it waits for nobody.
+        await send(BEATS, "suivant")
+        await eventually(lambda: recorder.has(3), within=5)
+
+
+async def test_what_comes_after_the_others_does_not_wait_for_what_nobody_is_ever_given(
+    create_topics: CreateTopics, kafka_bootstrap_servers: str, unique_prefix: str
+) -> None:
+    await create_topics([TOPIC, BEATS])
+    recorder, other = Recorder(), Recorder()
+    writer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers, transactional_id=f"{unique_prefix}essai")
+    async with writer, running(telling(recorder, other, kafka_bootstrap_servers, unique_prefix).run):
+        async with writer.transaction():
+            await writer.send_and_wait(unique_prefix + TOPIC, message("droit"), key=b"k", headers=GOOD)
+        await writer.begin_transaction()
+        await writer.send_and_wait(unique_prefix + TOPIC, message("jamais"), key=b"k", headers=GOOD)
+        await writer.abort_transaction()
+        async with writer.transaction():
+            await writer.send_and_wait(unique_prefix + BEATS, message("battement"), key=b"k", headers=GOOD)
+        await eventually(lambda: recorder.has(1), within=20)
+        assert other.given == [("k", "droit")]
 
 
 @pytest.mark.parametrize("failures", [0, 1])

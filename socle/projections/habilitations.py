@@ -82,6 +82,7 @@ def subscriptions(database: Database) -> list[Subscription[Any]]:
             kind=habilitations_pb2.Battement,
             handle=keep(database, BATTEMENTS.name, _battement_document),
             lane=_LANE,
+            after_others=True,
         ),
     ]
 
