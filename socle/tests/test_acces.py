@@ -10,16 +10,26 @@ from typing import Any
 
 import grpc
 import pytest
+from aiokafka import AIOKafkaProducer
+from google.protobuf.message import Message
 
 from kit.auth import service_tokens
 from kit.auth.access_tokens import AccessToken, IssuerKeys, TokenVerifier
+from kit.consumer.loop import Consumer
+from kit.consumer.messages import Batch
+from kit.consumer.subscriptions import Outcome, Subscription
 from kit.errors import NotFound, Unauthenticated, Unavailable
 from kit.mongo import Database
 from kit.mongo.migrations import Layout
+from kit.outbox.events import Event
 from kit.rpc import server
 from kit.rpc.client import open_peer
+from kit.testing.fixtures import CreateTopics
 from kit.testing.issuer import Issuer
+from kit.testing.running import running
 from kit.testing.serving import free_port
+from kit.testing.waiting import eventually
+from kit.versions import Version
 from proto.identity.v1 import habilitations_pb2, service_pb2, service_pb2_grpc
 from socle.principal import Lieu, Preuve, Principal, RoleTenu
 from socle.projections import habilitations
@@ -260,3 +270,62 @@ async def test_a_token_of_a_header_is_verified_before_anything_is_read(
     assert may_send_siecle(known)
     with pytest.raises(Unauthenticated):
         await believing.of_headers({"authorization": f"Bearer {issuer.token(exp=1)}"})
+
+
+async def test_what_identity_refused_is_not_granted_again_by_a_beat_that_comes_before_the_right_is_taken_here(
+    acces: Acces,
+    store: Database,
+    identity: Identity,
+    create_topics: CreateTopics,
+    kafka_bootstrap_servers: str,
+    unique_prefix: str,
+) -> None:
+    attempts = 0
+
+    def late(subscription: Subscription[Any]) -> Subscription[Any]:
+        async def handle(batch: Batch[Any]) -> Outcome:
+            nonlocal attempts
+            attempts += 1
+            if attempts <= 2:
+                raise ConnectionError("the store is away")
+            return await subscription.handle(batch)
+
+        return replace(subscription, handle=handle) if subscription.projection else subscription
+
+    async def publish(topic: str, key: str, message: Message) -> None:
+        version = Version(1, time.time_ns() // 1_000_000)
+        event = Event(topic=topic, key=key, version=version, message=message)
+        headers = event.headers(source="identity", time="")
+        await producer.send_and_wait(
+            unique_prefix + topic, message.SerializeToString(), key=key.encode(), headers=headers
+        )
+
+    async def taken_here() -> bool:
+        # Another session each time: a principal is remembered for a second.
+        assert not may_send_siecle(await acces.principal(replace(TOKEN, sid=f"01SESSION{time.time_ns()}")))
+        held = await store[habilitations.HABILITATIONS.name].find_one({"_id": TOKEN.sub})
+        return held is not None and held["roles"] == []
+
+    async def tried() -> bool:
+        return attempts > 0
+
+    async def beaten() -> bool:
+        return await store[habilitations.BATTEMENTS.name].find_one({"_id": "identity"}) is not None
+
+    read = [late(subscription) for subscription in habilitations.subscriptions(store)]
+    await create_topics([subscription.topic for subscription in read])
+    await grant(store, TOKEN.sub, role(Role.CHEF_ETABLISSEMENT, uai=ICI.uai))
+    identity.roles = []
+    consumer = Consumer(
+        service="eleves", bootstrap_servers=kafka_bootstrap_servers, prefix=unique_prefix, subscriptions=read
+    )
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap_servers) as producer:
+        taken = habilitations_pb2.Habilitations(compte=TOKEN.sub, actif=True)
+        await publish("identity.habilitations.v1", TOKEN.sub, taken)
+        async with running(consumer.run):
+            await eventually(tried, within=20)
+            heart = habilitations_pb2.Battement()
+            heart.emis_le.FromDatetime(datetime.now(UTC))
+            await publish("identity.battements.v1", "identity", heart)
+            await eventually(taken_here, within=20)
+            await eventually(beaten, within=20)
