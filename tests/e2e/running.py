@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.local.platform import Settings, read_settings
+from infra.local.platform import Platform, Settings, read_settings
 from infra.local.processes import ROOT, free_ports
 
 PORTS = (
@@ -107,6 +107,34 @@ async def running(folder: Path) -> AsyncIterator[Up]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 60)
+
+
+@contextlib.asynccontextmanager
+async def owned(folder: Path) -> AsyncIterator[Platform]:
+    """A platform of the test's own, some of whose processes it may kill."""
+    ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    platform = Platform(read_settings({**ports, "DOSSIER_PLATEFORME": str(folder)}))
+    try:
+        await platform.start()
+        yield platform
+    finally:
+        platform.stop()
+
+
+async def run(platform: Platform, *command: str, given: bytes = b"") -> int:
+    """The status of a command of ours on such a platform, which reads what is given."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *command,
+        env={**os.environ, **platform.settings.environment(), "OTEL_TRACES_EXPORTER": "none"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await process.communicate(given)
+    assert process.returncode is not None
+    return process.returncode
 
 
 def path_to_root(trace: list[dict[str, Any]], span: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import csv
-import os
-import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -26,10 +25,18 @@ from tests.e2e.droits import DEMANDES, LECTEURS, Demande, compte_of, give_right,
 from tests.e2e.fichiers import read_demonstration
 from tests.e2e.recompte import Recompte
 from tests.e2e.refus import is_refused
+from tests.e2e.running import owned, run
 
 UAI = "0779000P"
 _VIVIER = "query($uai: ID!) { indicateurs(uai: $uai) { etablissement { ensemble { vivier } } } }"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    """A platform of the test's own."""
+    async with owned(tmp_path) as started:
+        yield started
 
 
 def write_files(folder: Path, *, places: int) -> Path:
@@ -45,19 +52,6 @@ def write_files(folder: Path, *, places: int) -> Path:
 async def load(platform: Platform, file: Path) -> int:
     """Run the loading command; its status says whether the load was acknowledged."""
     return await run(platform, "services.offre", "charger-formations", str(file))
-
-
-async def run(platform: Platform, *command: str) -> int:
-    """The status of a command of ours."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        *command,
-        env={**os.environ, **platform.settings.environment(), "OTEL_TRACES_EXPORTER": "none"},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    return await process.wait()
 
 
 async def count(database: Database, places: int) -> int:
