@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +17,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from kit.testing.serving import free_port, serve
+from services.identity.app import create_app
+from services.identity.tests.conftest import Identity, answers
 
 SECRET = "un secret que personne ne lit"
 
@@ -139,3 +145,43 @@ class FournisseurDEssai:
         said = {name: value for name, value in claims.items() if value is not None}
         algorithms = [str(header["alg"])]
         return jwt.encode({k: v for k, v in header.items() if v is not None}, said, self.cle, algorithms=algorithms)
+
+
+@asynccontextmanager
+async def serve_declared(
+    identity: Identity, folder: Path, *, uai: str, hote: str = "127.0.0.1"
+) -> AsyncIterator[tuple[Identity, FournisseurDEssai]]:
+    """Another process over the store of `identity`, under that name, to which the employer of an establishment is
+    declared: it, and the employer's provider.
+    """
+    provider = FournisseurDEssai()
+    (folder / "secret").write_text(SECRET)
+    async with serve(provider.app()) as served:
+        provider.url = served.url
+        settings = identity.settings.model_copy(
+            update={
+                "identity_url": f"http://{hote}:{(port := free_port())}",
+                "identity_port": port,
+                "identity_grpc_port": free_port(),
+                "identity_employeurs": _declare(folder, provider, uai),
+            }
+        )
+        async with serve(create_app(settings), port=port):
+            await answers(settings.identity_url)
+            yield replace(identity, settings=settings), provider
+
+
+def _declare(folder: Path, provider: FournisseurDEssai, uai: str) -> Path:
+    path = folder / "employeurs.toml"
+    path.write_text(
+        f"""
+        [lycee]
+        nom = "Lycée d'essai"
+        issuer = "{provider.url}"
+        client_id = "{provider.client_id}"
+        secret_fichier = "{folder / "secret"}"
+        uais = ["{uai}"]
+        amr = {{ otp = ["otp"] }}
+        """
+    )
+    return path

@@ -3,9 +3,8 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -13,15 +12,13 @@ import httpx
 import pytest
 
 from infra.local.connexion import Page
-from kit.testing.serving import free_port, serve
 from kit.testing.waiting import eventually
-from services.identity.app import create_app
 from services.identity.domain.audit import OPERATEUR, Acte, Issue, Recherche
 from services.identity.domain.tentatives import ENTREES
 from services.identity.store.identites import DEMANDES_EMPLOYEUR, IDENTITES
 from services.identity.store.sessions import SESSIONS
-from services.identity.tests.conftest import Identity, Titulaire, answers
-from services.identity.tests.employeur import SECRET, FournisseurDEssai
+from services.identity.tests.conftest import Identity, Titulaire
+from services.identity.tests.employeur import FournisseurDEssai, serve_declared
 from services.identity.usecases.audit import OPERATEUR_LECTEUR
 from services.identity.usecases.audit import read as read_audit
 from services.identity.usecases.comptes import disable
@@ -50,37 +47,8 @@ class Chez:
 @pytest.fixture(scope="session")
 async def serving(identity: Identity, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chez]:
     """Another process over the same store, to which an employer is declared."""
-    folder, provider = tmp_path_factory.mktemp("employeurs"), FournisseurDEssai()
-    (folder / "secret").write_text(SECRET)
-    async with serve(provider.app()) as served:
-        provider.url = served.url
-        settings = identity.settings.model_copy(
-            update={
-                "identity_url": f"http://127.0.0.1:{(port := free_port())}",
-                "identity_port": port,
-                "identity_grpc_port": free_port(),
-                "identity_employeurs": _declare(folder, provider),
-            }
-        )
-        async with serve(create_app(settings), port=port):
-            await answers(settings.identity_url)
-            yield Chez(replace(identity, settings=settings), provider)
-
-
-def _declare(folder: Path, provider: FournisseurDEssai) -> Path:
-    path = folder / "employeurs.toml"
-    path.write_text(
-        f"""
-        [lycee]
-        nom = "Lycée d'essai"
-        issuer = "{provider.url}"
-        client_id = "{provider.client_id}"
-        secret_fichier = "{folder / "secret"}"
-        uais = ["{UAI}"]
-        amr = {{ otp = ["otp"] }}
-        """
-    )
-    return path
+    async with serve_declared(identity, tmp_path_factory.mktemp("employeurs"), uai=UAI) as (known, provider):
+        yield Chez(known, provider)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from infra.local.courriels import Boite, create_app
 from infra.local.jeton import access_token
 from infra.local.platform import read_settings
 from kit.testing.serving import free_port, serve
-from services.identity.tests.conftest import Identity
+from services.identity.app import create_app as create_identity
+from services.identity.tests.conftest import Identity, answers
 from socle.principal import RoleTenu
 from socle.rubriques import Role
 
@@ -20,10 +21,14 @@ async def test_a_code_that_does_not_come_by_mail_is_said_with_where_to_look(
 ) -> None:
     monkeypatch.setattr("infra.local.connexion._MAIL_SECONDS", 0.2)
     someone = await identity.account(GESTIONNAIRE, totp=False)
-    async with serve(create_app(Boite())) as empty:
-        settings = read_settings(
-            {"IDENTITY_PORT": str(identity.settings.identity_port), "PORT_COURRIELS": str(empty.port)}
-        )
+    port = free_port()
+    # By the name that the platform gives it.
+    url = f"http://localhost:{port}"
+    by_name = {"identity_url": url, "identity_port": port, "identity_grpc_port": free_port()}
+    provider = create_identity(identity.settings.model_copy(update=by_name))
+    async with serve(create_app(Boite())) as empty, serve(provider, port=port):
+        await answers(url)
+        settings = read_settings({"IDENTITY_PORT": str(port), "PORT_COURRIELS": str(empty.port)})
         with pytest.raises(SystemExit, match=rf"make jeton: no code came by mail: look at {empty.url}/.*identity\.log"):
             await access_token(settings, someone.personne)
 

@@ -12,7 +12,7 @@ AXE = Path(__file__).parents[4] / ".local/navigateur/node_modules/axe-core/axe.m
 _NARROW, _WIDE = ViewportSize(width=320, height=640), ViewportSize(width=1280, height=900)
 _ZOOMED = ViewportSize(width=640, height=450)
 """What is left of a wide window at 200 %."""
-_OVERFLOW = """() => [...document.querySelectorAll('body *')]
+OVERFLOW = """() => [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1
     && getComputedStyle(e).position !== 'absolute')
   .map(e => e.outerHTML.slice(0, 120))"""
@@ -85,9 +85,9 @@ class Onglet:
         wrong = [f"{name}: {fault}" for script in (_FAULTS, _UNKNOWN) for fault in await self.page.evaluate(script)]
         for size in (_NARROW, _ZOOMED):
             await self.page.set_viewport_size(size)
-            wrong += [f"{name} at {size['width']} px: {one}" for one in await self.page.evaluate(_OVERFLOW)]
+            wrong += [f"{name} at {size['width']} px: {one}" for one in await self.page.evaluate(OVERFLOW)]
         await self.page.evaluate("document.documentElement.style.fontSize = '200%'")
-        wrong += [f"{name} with large text: {one}" for one in await self.page.evaluate(_OVERFLOW)]
+        wrong += [f"{name} with large text: {one}" for one in await self.page.evaluate(OVERFLOW)]
         await self.page.evaluate("document.documentElement.style.fontSize = ''")
         await self.page.set_viewport_size(_NARROW)
         self.vues += 1
