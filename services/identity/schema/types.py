@@ -16,6 +16,7 @@ from services.identity.domain.inactivite import Usage
 from services.identity.domain.profils import Profil
 from services.identity.store.facteurs import find_usages
 from services.identity.usecases.lectures import find_visible, shown
+from services.identity.usecases.verrous import find_locks
 from socle import principal as socle
 from socle.rubriques import Niveau, Role, Rubrique
 
@@ -27,13 +28,19 @@ class Context:
     principal: socle.Principal | None
     deps: Deps
     usages: DataLoader[str, Usage | None] = field(init=False)
+    verrous: DataLoader[tuple[str, str], datetime | None] = field(init=False)
 
     def __post_init__(self) -> None:
         async def load(ids: list[str]) -> list[Usage | None]:
             found = await find_usages(self.deps.database, ids)
             return [found.get(id) for id in ids]
 
+        async def load_locks(comptes: list[tuple[str, str]]) -> list[datetime | None]:
+            found = await find_locks(self.deps, comptes)
+            return [found.get(id) for id, _ in comptes]
+
         object.__setattr__(self, "usages", DataLoader(load_fn=load))
+        object.__setattr__(self, "verrous", DataLoader(load_fn=load_locks))
 
 
 type Info = strawberry.Info[Context, None]
@@ -132,6 +139,13 @@ class Compte:
     async def signale_inactif(self, info: Info) -> bool:
         usage = await info.context.usages.load(self.id)
         return usage is not None and self.etat is not domain.EtatCompte.DESACTIVE and usage.signale
+
+    @strawberry.field(
+        description="Jusqu'à quand le compte est verrouillé, après trop d'essais manqués ; absent s'il ne l'est pas. "
+        "Les navigateurs que la personne utilise d'habitude n'en sont pas touchés. `deverrouillerCompte` y met fin."
+    )
+    async def verrouille_jusqu_au(self, info: Info) -> datetime | None:
+        return await info.context.verrous.load((self.id, self.courriel))
 
     @classmethod
     def of(cls, compte: domain.Compte) -> Self:

@@ -1,5 +1,6 @@
 """How often someone tried, as it is kept: each try is counted before it is judged, so that a burst is counted too."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,6 +45,12 @@ class Tentatives:
         until = now + regle.delay(row["blocages"])
         await self._lock(key, until, now)
         return until if recent > regle.nombre else None
+
+    async def locks(self, keys: Sequence[str], *, now: datetime) -> Mapping[str, datetime]:
+        """Those of these keys under which no try may be made now, with until when."""
+        where = {"_id": {"$in": list(keys)}, "bloque_jusqu_au": {"$gt": now}}
+        rows = self.database[TENTATIVES.name].find(where, ["bloque_jusqu_au"])
+        return {row["_id"]: row["bloque_jusqu_au"] async for row in rows}
 
     async def forgive(self, key: str) -> None:
         """Forget the tries under `key`: one of them succeeded."""

@@ -1,5 +1,7 @@
 """What the level above does with an account as such (domaine.md §3)."""
 
+from datetime import datetime
+
 import pytest
 
 from kit.errors import Forbidden, NotFound
@@ -17,6 +19,7 @@ from services.identity.store.sessions import find_famille, list_sessions
 from services.identity.store.work import Work
 from services.identity.tests.conftest import MOT_DE_PASSE, Identity, Titulaire
 from services.identity.tests.gestion import acts, done, letters, link_in, new_uai, told
+from services.identity.tests.test_graphql import data, token
 from services.identity.tests.visites import open_directly
 from services.identity.usecases import etats
 from services.identity.usecases.comptes import activate, fingerprint
@@ -98,13 +101,27 @@ async def test_a_colleague_shared_with_another_establishment_is_not_ended_by_one
 
 
 async def test_a_locked_account_is_unlocked_by_the_level_above_and_its_owner_told(identity: Identity) -> None:
-    administrator, user, _ = await a_pair(identity)
+    administrator, user, uai = await a_pair(identity)
     key, courriel = fingerprint(identity.deps, user.personne.courriel), user.personne.courriel
+    jeton = await token(await identity.account(RoleTenu(role=Role.ADMIN_ETABLISSEMENT, uai=uai)))
+
+    async def until() -> str | None:
+        query = "query($id: ID!) { compte(id: $id) { verrouilleJusquAu } moi { verrouilleJusquAu } }"
+        seen = await data(identity, jeton, query, id=user.compte.id)
+        assert seen["moi"] == {"verrouilleJusquAu": None}, "of whom it is asked, and of nobody else"
+        found: str | None = seen["compte"]["verrouilleJusquAu"]
+        return found
+
+    assert await until() is None
     for _ in range(MOTS_DE_PASSE.nombre + 1):
         await identity.deps.tentatives.take(f"mot-de-passe/{key}", MOTS_DE_PASSE, now=identity.deps.clock())
     with pytest.raises(TropDEssais):
         await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
+    locked = await until()
+    assert locked is not None
+    assert datetime.fromisoformat(locked) > identity.deps.clock()
     await etats.unlock(identity.deps, administrator, user.compte.id)
+    assert await until() is None
     assert await check_password(identity.deps, courriel, MOT_DE_PASSE, demande="/")
     await told(identity, courriel, "vient d'être déverrouillé par l'échelon supérieur")
 

@@ -2,6 +2,9 @@
 « unlocked by the level above or by e-mail »).
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
 from services.identity.condensats import condensat, new_secret
 from services.identity.courrier import PERSONNE, new_envoi
 from services.identity.deps import Deps
@@ -74,9 +77,21 @@ async def unlock_by_link(deps: Deps, secret: str) -> None:
     await forgive_tries(deps, compte)
 
 
+async def find_locks(deps: Deps, comptes: Sequence[tuple[str, str]]) -> Mapping[str, datetime]:
+    """Which of these accounts, by id and address, are locked for whoever comes without a known device: until when."""
+    keys = {id: _counters(deps, id, courriel) for id, courriel in comptes}
+    locked = await deps.tentatives.locks([key for both in keys.values() for key in both], now=deps.clock())
+    return {id: max(locked[key] for key in both if key in locked) for id, both in keys.items() if locked.keys() & both}
+
+
+def _counters(deps: Deps, id: str, courriel: str) -> tuple[str, str]:
+    """What the guesses of an account's password and codes are counted under, but on a known device."""
+    return f"{MOT_DE_PASSE}/{fingerprint(deps, courriel)}", f"{CODE}/{id}"
+
+
 async def forgive_tries(deps: Deps, compte: Compte) -> None:
     """Forget the tries that locked an account, wherever they were made from."""
-    keys = [f"{MOT_DE_PASSE}/{fingerprint(deps, compte.courriel)}", f"{CODE}/{compte.id}"]
+    keys = [*_counters(deps, compte.id, compte.courriel)]
     for device in await devices_of(deps.database, compte.id):
         keys += [f"{MOT_DE_PASSE}-appareil/{device}", f"{CODE}-appareil/{device}"]
     for key in keys:
