@@ -44,6 +44,7 @@ class Instance:
     service: str
     environment: Mapping[str, str]
     url: str
+    killed: bool = False
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -71,6 +72,7 @@ class Instance:
 
     async def kill(self) -> None:
         """`kill -9`: it has no time to tidy up."""
+        self.killed = True
         self.process.kill()
         await self.process.wait()
 

@@ -12,7 +12,7 @@ from infra.local.connexion import Boite, Navigateur, Personne
 from infra.local.courriels import Boite as BoiteLocale
 from infra.local.courriels import create_app as create_catcher
 from kit.auth import service_tokens
-from kit.mongo import open_database
+from kit.mongo import Database, open_database
 from kit.settings import Mode
 from kit.testing.serving import free_port, serve
 from kit.vault.sealing import create_local_key
@@ -99,19 +99,27 @@ async def serve_identity(
     )
     database = open_database(mongodb_uri, f"{settings.prefixe_bases}identity")
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(database.client.drop_database, database.name)
         await LAYOUT.migrate(database)
         deps = make_deps(settings, database, settings.open_vault())
         stack.callback(deps.hasher.close)
         await open_keys(deps, local=True)
         await create_topics(kafka, settings.prefixe_topics, TOPICS)
         running = [Instance("identity", _environment(settings, port), f"http://127.0.0.1:{port}") for port in ports]
+        stack.push_async_callback(_drop, database, running)
         for instance in running:
             stack.push_async_callback(instance.stop)
             await instance.start()
         catcher = await stack.enter_async_context(serve(create_catcher(BoiteLocale())))
         yield Served(running, settings, deps, courriels=catcher.url)
     database.client.close()
+
+
+async def _drop(database: Database, instances: Sequence[Instance]) -> None:
+    """Drop the database, unless a process was killed: its transactions stay open for a minute, and the embedded store
+    lets nobody else in while it waits with a drop. Then it goes with the store itself, at the end of the run.
+    """
+    if not any(instance.killed for instance in instances):
+        await database.client.drop_database(database.name)
 
 
 def _environment(settings: IdentitySettings, port: int) -> dict[str, str]:
